@@ -1,0 +1,276 @@
+#include "actors/appender.hpp"
+
+#include "messages/codec/msgpack.hpp"
+#include "runtime/log/log.hpp"
+#include "runtime/store/bar_store.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace finstream {
+
+namespace {
+constexpr auto retry_pause = std::chrono::milliseconds{500};
+constexpr std::size_t recovery_read_bytes = 4u << 20;
+} // namespace
+
+void appender_state::prepare(node_context* context, std::uint16_t partition) {
+  context_ = context;
+  partition_ = partition;
+  path_ = partition_path(partition, "appender");
+}
+
+appender_state::interface::behavior_type appender_state::behavior() {
+  recover();
+  self_->delayed_send(self_, std::chrono::milliseconds{context_->config->windows.clock_interval_ms}, verb::pulse_v);
+  return {
+    [this](verb::append, const chunk_part_ptr& what, std::uint64_t number, const append_listener& from) { on_append(what, number, from); },
+    [this](verb::pull, std::uint64_t offset, const entry_reader& reader) { on_pull(offset, reader); },
+    [this](verb::pull_bars, std::uint64_t offset, const bar_reader& reader) { on_pull_bars(offset, reader); },
+    [this](verb::commit, const stage_result& what, const commit_listener& from) { take(result{what, from}); },
+    [this](verb::pulse) { on_pulse(); },
+    [this](verb::stop) { self_->quit(); },
+    [this](verb::status) { return status(); },
+  };
+}
+
+// ---- start
+
+// Finds the log's end, and which events the last stretch of it holds, so that they are known again. Throws on a log that
+// cannot be read: the supervisor says so and, after some tries, gives up with that reason.
+void appender_state::recover() {
+  auto& log = *context_->log;
+  auto must = [&](auto outcome, const char* what) {
+    if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
+    return std::move(*outcome);
+  };
+  auto range = must(log.range(topic::events, partition_), "the log's range");
+  next_ = range.next;
+  next_bar_ = must(log.range(topic::bars, partition_), "the bars' range").next;
+  if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position")) dealt_with_ = offset_from_text(*at);
+  auto horizon = context_->config->windows.duplicate_horizon_events;
+  memory_.emplace(horizon);
+  auto offset = std::max(range.head, next_ > horizon ? next_ - horizon : 0);
+  while (offset < next_) {
+    for (auto& r : must(log.read(topic::events, partition_, offset, recovery_read_bytes), "the log's last events")) {
+      offset = r.next();
+      last_log_ts_ = std::max(last_log_ts_, r.log_ts);
+      if (r.kind != record_kind::events) continue;
+      auto entry = must(to_log_entry(std::move(r)), "the log's last events");
+      memory_->insert(*entry->events, duplicates_);
+    }
+  }
+  written_ = &context_->metrics->make_counter("finstream_log_records_total", "Records written to topic events.", {"partition"},
+                                              {std::to_string(partition_)});
+  write_seconds_ = &context_->metrics->make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",
+                                                      metrics::latency_bounds_seconds(), {"table"}, {"log"});
+  ++context_->figures->partitions_recovered;
+  auto start = std::make_shared<log_entry>();
+  start->kind = static_cast<std::uint8_t>(record_kind::start);
+  start->rules = context_->rules;
+  start->log_ts = next_log_ts();
+  transaction tx;
+  tx.appends.push_back({topic::events, partition_, record_kind::start, 1, start->log_ts, start->rules});
+  auto receipt = must(log.write(std::move(tx)), "the log's start record");
+  remember({start}, receipt.offsets);
+}
+
+// ---- writing
+
+void appender_state::on_append(chunk_part_ptr what, std::uint64_t number, append_listener from) {
+  part x{what, nullptr, number, std::move(from)};
+  if (what->events) x.fresh = without_duplicates(what->events);
+  take(std::move(x));
+}
+
+batch_ptr appender_state::without_duplicates(const batch_ptr& events) {
+  memory_->insert(*events, duplicates_);
+  if (duplicates_.empty()) return events;
+  context_->figures->duplicates += duplicates_.size();
+  context_->metrics->make_counter("finstream_duplicates_total", "Events that were in the log already.", {"feed"}, {events->feed})
+    .add(duplicates_.size());
+  if (duplicates_.size() == events->rows.size()) return nullptr;
+  auto fresh = std::make_shared<event_batch>();
+  fresh->feed = events->feed;
+  fresh->ingest_ts = events->ingest_ts;
+  fresh->keys = events->keys;
+  fresh->intervals = events->intervals;
+  fresh->rows.reserve(events->rows.size() - duplicates_.size());
+  auto skip = duplicates_.begin();
+  for (std::uint32_t i = 0; i < events->rows.size(); ++i)
+    if (skip != duplicates_.end() && *skip == i)
+      ++skip;
+    else
+      fresh->rows.push_back(events->rows[i]);
+  return fresh;
+}
+
+void appender_state::take(work what) {
+  pending_.push_back(std::move(what));
+  if (!stalled_) write_pending();
+}
+
+void appender_state::write_pending() {
+  while (!pending_.empty()) {
+    if (!std::visit([this](auto& x) { return write(x); }, pending_.front())) return;
+    pending_.pop_front();
+  }
+  serve_readers();
+}
+
+bool appender_state::write(part& x) {
+  transaction tx;
+  std::vector<std::shared_ptr<log_entry>> entries;
+  auto log_ts = next_log_ts();
+  auto add_source = [&](const source_event& what) {
+    tx.appends.push_back(source_record(partition_, log_ts, what));
+    auto entry = std::make_shared<log_entry>();
+    entry->source = what;
+    entries.push_back(std::move(entry));
+  };
+  for (auto& s : x.what->before) add_source(s);
+  if (x.fresh) {
+    tx.appends.push_back(events_record(partition_, log_ts, *x.fresh));
+    auto entry = std::make_shared<log_entry>();
+    entry->events = x.fresh;
+    entries.push_back(std::move(entry));
+  }
+  for (auto& s : x.what->after) add_source(s);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i]->count = tx.appends[i].count;
+    entries[i]->kind = static_cast<std::uint8_t>(tx.appends[i].kind);
+    entries[i]->log_ts = log_ts;
+  }
+  for (auto& letter : x.what->dead_letters) tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, letter.seen_ts, letter));
+  if (x.what->resume) tx.writes.push_back({feeds_table, x.what->feed, pack_resume_point(*x.what->resume)});
+  std::vector<std::uint64_t> offsets;
+  if (!put(std::move(tx), offsets)) return false;
+  if (x.fresh) context_->figures->events += x.fresh->rows.size();
+  context_->figures->dead_letters += x.what->dead_letters.size();
+  remember(std::move(entries), offsets);
+  self_->send(x.from, verb::appended_v, partition_, x.number);
+  return true;
+}
+
+// What a window that crashed had handed in comes again from its successor: the same, since it is a function of the log. So
+// only what lies beyond `dealt_with_` is written.
+bool appender_state::write(result& x) {
+  transaction tx;
+  std::vector<std::shared_ptr<derived_record>> fresh;
+  for (auto& bars : x.what.bars) {
+    if (bars->cause < dealt_with_) continue;
+    tx.appends.push_back(bars_record(partition_, *bars));
+    for (auto& item : bars->items)
+      if (auto* b = std::get_if<bar>(&item)) tx.writes.push_back(bar_write(*b));
+    fresh.push_back(std::make_shared<derived_record>(*bars));
+  }
+  std::uint64_t rejected = 0;
+  for (auto& r : x.what.rejected)
+    if (r.cause >= dealt_with_)
+      for (auto& letter : r.items) tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter)), ++rejected;
+  if (x.what.dealt_with > dealt_with_) tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
+  if (x.what.snapshot) {
+    tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(x.what.dealt_with, *x.what.snapshot)});
+    tx.commits.push_back({"window", topic::events, partition_, x.what.dealt_with});
+  }
+  std::vector<std::uint64_t> offsets;
+  if (!put(std::move(tx), offsets)) return false;
+  dealt_with_ = std::max(dealt_with_, x.what.dealt_with);
+  open_windows_ = x.what.open_windows;
+  context_->figures->dead_letters += rejected;
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    fresh[i]->offset = offsets[i];
+    next_bar_ = offsets[i] + fresh[i]->items.size();
+    context_->figures->bars += static_cast<std::uint64_t>(
+      std::count_if(fresh[i]->items.begin(), fresh[i]->items.end(), [](auto& item) { return std::holds_alternative<bar>(item); }));
+    recent_bars_.push_back(std::move(fresh[i]));
+  }
+  while (recent_bars_.size() > context_->config->limits.recent_batches) recent_bars_.pop_front();
+  self_->send(x.from, verb::committed_v, x.what.dealt_with);
+  return true;
+}
+
+bool appender_state::write(time_passed&) {
+  auto entry = std::make_shared<log_entry>();
+  entry->kind = static_cast<std::uint8_t>(record_kind::clock);
+  entry->log_ts = next_log_ts();
+  transaction tx;
+  tx.appends.push_back({topic::events, partition_, record_kind::clock, 1, entry->log_ts, {}});
+  std::vector<std::uint64_t> offsets;
+  if (!put(std::move(tx), offsets)) return false;
+  remember({entry}, offsets);
+  return true;
+}
+
+bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
+  if (tx.appends.empty() && tx.writes.empty() && tx.commits.empty()) return true;
+  auto began = context_->time->monotonic();
+  written_->add(tx.appends.size());
+  auto receipt = context_->log->write(std::move(tx));
+  write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
+  if (!receipt) {
+    if (!stalled_) log::error(path_, "writing to the log fails, the feeds wait: {}", receipt.error().message);
+    context_->metrics->make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"},
+                                    {"appender", std::string{to_string(receipt.error().code)}}).add();
+    stalled_ = true;
+    self_->delayed_send(self_, retry_pause, verb::pulse_v);
+    return false;
+  }
+  if (stalled_) log::info(path_, "the log can be written again");
+  stalled_ = false;
+  offsets = std::move(receipt->offsets);
+  return true;
+}
+
+timestamp appender_state::next_log_ts() {
+  last_log_ts_ = std::max(last_log_ts_, context_->time->now()); // never back, whatever the machine's clock does
+  return last_log_ts_;
+}
+
+void appender_state::on_pulse() {
+  if (stalled_) return write_pending();
+  auto interval = context_->config->windows.clock_interval_ms;
+  self_->delayed_send(self_, std::chrono::milliseconds{interval}, verb::pulse_v);
+  if (open_windows_ && context_->time->now() - last_log_ts_ >= interval * millisecond) take(time_passed{});
+}
+
+// ---- reading
+
+void appender_state::remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    entries[i]->offset = offsets[i];
+    next_ = entries[i]->next();
+    recent_.push_back(std::move(entries[i]));
+  }
+  while (recent_.size() > context_->config->limits.recent_batches) recent_.pop_front();
+}
+
+void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
+  if (offset >= next_) return void(readers_.push_back({offset, std::move(reader)}));
+  fresh_entries answer{partition_, false, {}};
+  answer.behind = recent_.empty() || offset < recent_.front()->offset;
+  if (!answer.behind)
+    std::copy_if(recent_.begin(), recent_.end(), std::back_inserter(answer.entries), [&](auto& e) { return e->offset >= offset; });
+  self_->send(reader, std::move(answer));
+}
+
+void appender_state::on_pull_bars(std::uint64_t offset, bar_reader reader) {
+  if (offset >= next_bar_) return void(bar_readers_.push_back({offset, std::move(reader)}));
+  fresh_bars answer{partition_, false, {}};
+  answer.behind = recent_bars_.empty() || offset < recent_bars_.front()->offset;
+  if (!answer.behind)
+    std::copy_if(recent_bars_.begin(), recent_bars_.end(), std::back_inserter(answer.records), [&](auto& r) { return r->offset >= offset; });
+  self_->send(reader, std::move(answer));
+}
+
+void appender_state::serve_readers() {
+  for (auto& w : std::exchange(readers_, {})) on_pull(w.offset, std::move(w.reader));
+  for (auto& w : std::exchange(bar_readers_, {})) on_pull_bars(w.offset, std::move(w.reader));
+}
+
+status_report appender_state::status() const {
+  return {path_, fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})", next_,
+                             dealt_with_, next_bar_, memory_->size(), stalled_, pending_.size())};
+}
+
+} // namespace finstream

@@ -1,0 +1,83 @@
+// APPENDER: the one writer of a partition. Chunks of feeds go into the log, the passing of time too; what the window makes of
+// the log is written by it, with the position up to which that holds, in one transaction. Consumers pull from it: what is
+// recent they get from memory, the rest they read themselves.
+//
+// When the log cannot be written (disk full), it keeps what it has been given, in order, and tries again: no credit goes
+// back, so the feeds come to wait. Nothing is dropped and nothing is acknowledged.
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/log_entries.hpp"
+#include "actors/logic/event_memory.hpp"
+#include "messages/protocols.hpp"
+
+#include <deque>
+#include <variant>
+
+namespace finstream {
+
+struct appender_state {
+  using interface = appender_actor;
+  static constexpr const char* name = "appender";
+
+  explicit appender_state(actor_of<appender_state>* self) : self_{self} {}
+  void prepare(node_context* context, std::uint16_t partition);
+  interface::behavior_type behavior();
+
+private:
+  struct part {
+    chunk_part_ptr what;
+    batch_ptr fresh; // its events without duplicates; null if none is left
+    std::uint64_t number = 0;
+    append_listener from;
+  };
+  struct result {
+    stage_result what;
+    commit_listener from;
+  };
+  struct time_passed {};
+  using work = std::variant<part, result, time_passed>;
+  template <class Reader> struct waiting {
+    std::uint64_t offset = 0;
+    Reader reader;
+  };
+
+  void recover();
+  void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
+  void on_pull(std::uint64_t offset, entry_reader reader);
+  void on_pull_bars(std::uint64_t offset, bar_reader reader);
+  void on_pulse();
+  void take(work what);
+  void write_pending();
+  bool write(part& x);
+  bool write(result& x);
+  bool write(time_passed& x);
+  bool put(transaction tx, std::vector<std::uint64_t>& offsets);
+  timestamp next_log_ts();
+  void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
+  void serve_readers();
+  batch_ptr without_duplicates(const batch_ptr& events);
+  status_report status() const;
+
+  actor_of<appender_state>* self_;
+  node_context* context_ = nullptr;
+  std::uint16_t partition_ = 0;
+  std::string path_;
+  std::optional<event_memory> memory_;
+  std::vector<std::uint32_t> duplicates_;
+  std::deque<work> pending_;           // not yet written: empty but for an instant, unless the log cannot be written
+  bool stalled_ = false;
+  std::uint64_t next_ = 0;             // offset of the next event
+  std::uint64_t dealt_with_ = 0;       // outputs for all before it are written
+  timestamp last_log_ts_ = earliest;
+  bool open_windows_ = false;
+  std::deque<log_entry_ptr> recent_;        // the last entries, without holes
+  std::deque<derived_record_ptr> recent_bars_;
+  std::uint64_t next_bar_ = 0;
+  std::vector<waiting<entry_reader>> readers_;
+  std::vector<waiting<bar_reader>> bar_readers_;
+  metrics::counter* written_ = nullptr;
+  metrics::histogram* write_seconds_ = nullptr;
+};
+
+} // namespace finstream

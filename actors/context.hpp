@@ -1,0 +1,44 @@
+// What the node lends to its actors. It outlives the actor system; actors get a pointer and own nothing of it.
+#pragma once
+
+#include "actors/metered.hpp"
+#include "runtime/bus/bus.hpp"
+#include "runtime/clock/clock.hpp"
+#include "runtime/config/settings.hpp"
+#include "runtime/metrics/metrics.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+namespace finstream {
+
+// Figures that more than one actor needs.
+struct node_figures {
+  std::atomic<std::uint64_t> events{0};       // in the log, since the node started
+  std::atomic<std::uint64_t> bars{0};
+  std::atomic<std::uint64_t> duplicates{0};
+  std::atomic<std::uint64_t> dead_letters{0}; // late events included
+  std::atomic<int> partitions_recovered{0};   // appenders that have read their log's end
+  std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
+  std::atomic<bool> draining{false};
+};
+
+struct node_context {
+  const settings* config = nullptr;
+  bus* log = nullptr;
+  const clock* time = nullptr;
+  metrics::registry* metrics = nullptr;
+  directory* where = nullptr;
+  node_figures* figures = nullptr;
+  std::uint64_t seed = 0;           // for jitter: chance is passed in
+  std::string rules;                // bar_rules, saved: what each partition's log is told at its start
+  std::string feeds_directory;      // where the feeds we ship are: looked in before PATH
+  std::string version;
+};
+
+inline std::string partition_path(std::uint16_t partition, const char* child) {
+  return "/partitions/" + std::to_string(partition) + "/" + child;
+}
+
+} // namespace finstream

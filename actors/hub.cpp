@@ -1,0 +1,252 @@
+#include "actors/hub.hpp"
+
+#include "messages/codec/json.hpp"
+#include "runtime/log/log.hpp"
+
+#include <chrono>
+
+namespace finstream {
+
+namespace {
+constexpr auto pulse_every = std::chrono::milliseconds{100};
+constexpr std::size_t catch_up_read_bytes = 1u << 20;
+} // namespace
+
+// ---- links
+
+void client_links::open(connection_ptr who) {
+  std::lock_guard lock{mutex_};
+  auto id = who->id();
+  open_[id] = std::move(who);
+}
+void client_links::close(std::uint64_t id) {
+  std::lock_guard lock{mutex_};
+  open_.erase(id);
+}
+connection_ptr client_links::find(std::uint64_t id) const {
+  std::lock_guard lock{mutex_};
+  auto at = open_.find(id);
+  return at == open_.end() ? nullptr : at->second;
+}
+std::size_t client_links::count() const {
+  std::lock_guard lock{mutex_};
+  return open_.size();
+}
+std::shared_ptr<server> client_links::socket() const {
+  std::lock_guard lock{mutex_};
+  return socket_;
+}
+void client_links::set_socket(std::shared_ptr<server> socket) {
+  std::lock_guard lock{mutex_};
+  socket_ = std::move(socket);
+}
+
+// ---- the actor
+
+void hub_state::prepare(node_context* context, std::shared_ptr<client_links> links) {
+  context_ = context;
+  links_ = std::move(links);
+}
+
+hub_state::interface::behavior_type hub_state::behavior() {
+  epoch_ = context_->log->recovery().epoch;
+  feeds_.resize(static_cast<std::size_t>(context_->config->partitions));
+  for (std::uint16_t p = 0; p < feeds_.size(); ++p)
+    if (auto range = context_->log->range(topic::bars, p)) feeds_[p].next_bar = range->next;
+  self_->set_down_handler([this](const caf::down_msg& down) {
+    for (auto& feed : feeds_)
+      if (feed.appender == down.source) feed.appender = nullptr, feed.pulling_events = feed.pulling_bars = false;
+  });
+  self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  return {
+    [this](const subscription_change& change) { on_subscription(change); },
+    [this](const sys_event& what) { on_sys_event(what); },
+    [this](verb::pulse) { on_pulse(); },
+    [this](const fresh_entries& fresh) { on_entries(fresh); },
+    [this](const fresh_bars& fresh) { on_bars(fresh); },
+    [this](verb::stop) { self_->quit(); },
+    [this](verb::status) { return status(); },
+  };
+}
+
+void hub_state::on_pulse() {
+  self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  for (std::uint16_t p = 0; p < feeds_.size(); ++p) pull(p);
+}
+
+// Nothing is pulled for nobody: with no one subscribed to ticks, events pass the hub by.
+void hub_state::pull(std::uint16_t partition) {
+  auto& feed = feeds_[partition];
+  auto events = table_.wants_ticks(), bars = table_.wants_bars();
+  if (!events) feed.wants_events = false;
+  if ((!events || feed.pulling_events) && (!bars || feed.pulling_bars)) return;
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
+  if (!appender) return;
+  if (feed.appender != appender.address()) {
+    feed.appender = appender.address();
+    feed.pulling_events = feed.pulling_bars = false;
+    self_->monitor(appender);
+  }
+  if (events && !feed.pulling_events) {
+    if (!feed.wants_events) // from now on
+      if (auto range = context_->log->range(topic::events, partition)) feed.next_event = std::max(feed.next_event, range->next);
+    feed.wants_events = feed.pulling_events = true;
+    self_->send(appender, verb::pull_v, feed.next_event, entry_reader{self_});
+  }
+  if (bars && !feed.pulling_bars) {
+    feed.pulling_bars = true;
+    self_->send(appender, verb::pull_bars_v, feed.next_bar, bar_reader{self_});
+  }
+}
+
+void hub_state::on_entries(const fresh_entries& fresh) {
+  auto& feed = feeds_[fresh.partition];
+  feed.pulling_events = false;
+  auto use = [&](const log_entry& entry) {
+    if (entry.offset < feed.next_event) return;
+    feed.next_event = entry.next();
+    if (entry.events && feed.wants_events) add_ticks(entry);
+  };
+  if (fresh.behind) {
+    auto records = context_->log->read(topic::events, fresh.partition, feed.next_event, catch_up_read_bytes);
+    if (!records) throw std::runtime_error("reading the log: " + records.error().message);
+    for (auto& r : *records)
+      if (auto entry = to_log_entry(std::move(r))) use(**entry);
+  } else {
+    for (auto& entry : fresh.entries) use(*entry);
+  }
+  flush();
+  pull(fresh.partition);
+}
+
+void hub_state::on_bars(const fresh_bars& fresh) {
+  auto& feed = feeds_[fresh.partition];
+  feed.pulling_bars = false;
+  auto use = [&](const derived_record& record) {
+    if (record.offset < feed.next_bar) return;
+    feed.next_bar = record.offset + record.items.size();
+    add_bars(record);
+  };
+  if (fresh.behind) {
+    auto records = context_->log->read(topic::bars, fresh.partition, feed.next_bar, catch_up_read_bytes);
+    if (!records) throw std::runtime_error("reading the bars: " + records.error().message);
+    for (auto& r : *records)
+      if (auto record = to_derived_record(r)) use(**record);
+  } else {
+    for (auto& record : fresh.records) use(*record);
+  }
+  flush();
+  pull(fresh.partition);
+}
+
+// ---- encoding
+
+void hub_state::add_ticks(const log_entry& entry) {
+  auto offset = entry.offset;
+  for (auto& row : entry.events->rows) {
+    auto& groups = table_.match_tick((*entry.events->keys)[row.key].symbol);
+    if (!groups.empty()) {
+      scratch_.clear();
+      append_tick_json(scratch_, *entry.events, row, position_text(epoch_, offset));
+      add(groups, scratch_);
+    }
+    ++offset;
+  }
+}
+
+void hub_state::add_bars(const derived_record& record) {
+  auto offset = record.offset;
+  for (auto& item : record.items) {
+    scratch_.clear();
+    if (auto* b = std::get_if<bar>(&item)) {
+      auto& groups = table_.match_bar(span_to_string(b->interval), b->symbol);
+      if (!groups.empty()) append_bar_json(scratch_, *b, position_text(epoch_, offset)), add(groups, scratch_);
+    } else if (auto* e = std::get_if<end_of_interval>(&item)) {
+      auto& groups = table_.match_interval(span_to_string(e->interval));
+      if (!groups.empty()) append_end_of_interval_json(scratch_, *e, position_text(epoch_, offset)), add(groups, scratch_);
+    }
+    ++offset;
+  }
+}
+
+void hub_state::add(const std::vector<subscription_table::group_id>& groups, std::string_view text) {
+  ++encoded_;
+  if (outgoing_.size() < table_.group_count()) outgoing_.resize(table_.group_count());
+  for (auto group : groups) {
+    auto& out = outgoing_[group];
+    if (out.records++ == 0)
+      touched_.push_back(group);
+    else
+      out.text += ',';
+    out.text += text;
+  }
+}
+
+void hub_state::flush() {
+  auto socket = links_->socket();
+  for (auto group : touched_) {
+    auto& out = outgoing_[group];
+    if (!out.to || out.to_version != table_.version()) {
+      auto to = std::make_shared<std::vector<connection_ptr>>();
+      for (auto id : table_.members(group))
+        if (auto who = links_->find(id)) to->push_back(std::move(who));
+      out.to = std::move(to);
+      out.to_version = table_.version();
+    }
+    auto records = std::exchange(out.records, 0u);
+    auto what = std::make_shared<const block>(block{std::exchange(out.text, {}), records, context_->time->monotonic()});
+    if (socket && !out.to->empty()) socket->deliver(std::move(what), out.to);
+  }
+  touched_.clear();
+}
+
+// ---- subscriptions
+
+void hub_state::on_subscription(const subscription_change& change) {
+  auto patterns = table_.of(change.connection);
+  auto who = links_->find(change.connection);
+  if (change.gone || !who) {
+    if (!patterns.empty()) table_.set(change.connection, {});
+    return;
+  }
+  for (auto& text : change.command.channels) {
+    auto pattern = parse_channel(text);
+    if (!pattern) continue; // the session has refused it already
+    if (change.add)
+      patterns.insert(*pattern);
+    else
+      patterns.erase(*pattern);
+  }
+  table_.set(change.connection, std::move(patterns));
+  answer(change, who);
+  for (std::uint16_t p = 0; p < feeds_.size(); ++p) pull(p);
+}
+
+// The answer goes out before any record that the change brings, since both leave from here.
+void hub_state::answer(const subscription_change& change, const connection_ptr& to) {
+  std::string text = change.add ? R"({"type":"subscribed")" : R"({"type":"unsubscribed")";
+  if (change.command.has_id) text += ",\"id\":", append_json_integer(text, change.command.id);
+  text += ",\"channels\":[";
+  auto first = true;
+  for (auto& pattern : table_.of(change.connection)) {
+    if (!std::exchange(first, false)) text += ',';
+    append_json_string(text, pattern.text());
+  }
+  text += "]}";
+  to->send(std::make_shared<const block>(block{std::move(text), 1, context_->time->monotonic()}));
+}
+
+void hub_state::on_sys_event(const sys_event& what) {
+  auto& groups = table_.match_status();
+  if (groups.empty()) return;
+  scratch_.clear();
+  append_sys_event_json(scratch_, what);
+  add(groups, scratch_);
+  flush();
+}
+
+status_report hub_state::status() const {
+  return {"/hub", fmt::format(R"({{"connections":{},"groups":{},"encoded_records":{}}})", links_->count(), table_.group_count(), encoded_)};
+}
+
+} // namespace finstream

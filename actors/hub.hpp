@@ -1,0 +1,83 @@
+// HUB: topics -> connections. It pulls what is fresh from every partition, encodes each record once, puts together what each
+// group of equal subscriptions gets, and hands that to the server, which shares the bytes among the group's connections.
+//
+// A connection gets what comes after its subscription. The hub itself never lets a reader wait: it keeps one pull underway
+// per partition and topic, and a client that cannot follow is dealt with by the server's bounded queues.
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/log_entries.hpp"
+#include "actors/logic/subscription_table.hpp"
+#include "messages/protocols.hpp"
+#include "runtime/server/server.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+namespace finstream {
+
+// The server and the connections it has open, known by number to hub, gateway and sessions alike.
+class client_links {
+public:
+  void open(connection_ptr who);
+  void close(std::uint64_t id);
+  connection_ptr find(std::uint64_t id) const;
+  std::size_t count() const;
+  std::shared_ptr<server> socket() const;
+  void set_socket(std::shared_ptr<server> socket);
+
+private:
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, connection_ptr> open_;
+  std::shared_ptr<server> socket_;
+};
+
+struct hub_state {
+  using interface = hub_actor;
+  static constexpr const char* name = "hub";
+
+  explicit hub_state(actor_of<hub_state>* self) : self_{self} {}
+  void prepare(node_context* context, std::shared_ptr<client_links> links);
+  interface::behavior_type behavior();
+
+private:
+  struct partition_feed {
+    std::uint64_t next_event = 0, next_bar = 0; // offsets
+    bool pulling_events = false, pulling_bars = false;
+    bool wants_events = false;
+    caf::actor_addr appender;
+  };
+  struct outgoing {
+    std::string text;
+    std::uint32_t records = 0;
+    std::shared_ptr<const std::vector<connection_ptr>> to;
+    std::uint64_t to_version = 0;
+  };
+
+  void on_entries(const fresh_entries& fresh);
+  void on_bars(const fresh_bars& fresh);
+  void on_subscription(const subscription_change& change);
+  void on_sys_event(const sys_event& what);
+  void on_pulse();
+  void pull(std::uint16_t partition);
+  void add_ticks(const log_entry& entry);
+  void add_bars(const derived_record& record);
+  void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
+  void flush();
+  void answer(const subscription_change& change, const connection_ptr& to);
+  status_report status() const;
+
+  actor_of<hub_state>* self_;
+  node_context* context_ = nullptr;
+  std::shared_ptr<client_links> links_;
+  subscription_table table_;
+  std::vector<partition_feed> feeds_; // by partition
+  std::vector<outgoing> outgoing_;    // by group
+  std::vector<subscription_table::group_id> touched_;
+  std::string scratch_;
+  std::uint64_t epoch_ = 0;
+  std::uint64_t encoded_ = 0;
+};
+
+} // namespace finstream

@@ -1,0 +1,353 @@
+#include "actors/ingestor.hpp"
+
+#include "actors/log_entries.hpp"
+#include "messages/codec/json.hpp"
+#include "runtime/log/log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <unistd.h>
+
+namespace finstream {
+
+namespace {
+constexpr auto pulse_every = std::chrono::milliseconds{100};
+constexpr int do_not_restart = 125; // the exit code by which a feed says: starting me again is of no use
+} // namespace
+
+void ingestor_state::prepare(node_context* context, const feed_settings* feed) {
+  context_ = context;
+  feed_ = feed;
+  path_ = "/feeds/" + feed->name;
+}
+
+ingestor_state::interface::behavior_type ingestor_state::behavior() {
+  auto& b = feed_->backoff;
+  backoff_.emplace(backoff_rules{b.initial_ms * millisecond, b.max_ms * millisecond, b.healthy_after_ms * millisecond, b.crash_limit,
+                                 b.crash_period_ms * millisecond},
+                   context_->seed ^ std::hash<std::string>{}(feed_->name));
+  auto& m = *context_->metrics;
+  events_ = &m.make_counter("stream_events_ingested_total", "Events read from feeds.", {"bus", "topic", "provider"},
+                            {context_->config->bus.type, "events", feed_->name});
+  lines_ = &m.make_counter("finstream_feed_lines_total", "Lines read from feeds.", {"feed"}, {feed_->name});
+  restarts_ = &m.make_counter("finstream_feed_restarts_total", "Times a feed's process was started again.", {"feed"}, {feed_->name});
+  up_ = &m.make_gauge("finstream_feed_up", "1 while the feed's process is ready.", {"feed"}, {feed_->name});
+  providers_.insert(feed_->name);
+  appenders_.resize(static_cast<std::size_t>(context_->config->partitions));
+  appender_lost_.resize(appenders_.size(), false);
+  self_->set_down_handler([this](const caf::down_msg& down) { on_appender_down(down); });
+  start();
+  self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  return {
+    [this](const feed_lines& what) { on_lines(what); },
+    [this](const feed_long_line& what) { on_long_line(what); },
+    [this](const feed_error_line& what) { on_error_line(what); },
+    [this](const feed_exit& what) { on_exit(what); },
+    [this](verb::pulse) { on_pulse(); },
+    [this](verb::restart) {
+      backoff_->reset();
+      if (phase_ == phase::parked || phase_ == phase::finished || phase_ == phase::waiting) start();
+      else if (process_) process_->stop(feed_->stop_grace_ms * millisecond);
+    },
+    [this](verb::appended, std::uint16_t partition, std::uint64_t number) { on_appended(partition, number); },
+    [this](verb::stop) { on_stop(); },
+    [this](verb::status) { return status(); },
+  };
+}
+
+// ---- the process
+
+void ingestor_state::start() {
+  ++run_;
+  said_eof_ = false;
+  kill_reason_.clear();
+  phase_ = phase::starting;
+  started_at_ = context_->time->monotonic();
+  auto& limits = context_->config->limits;
+  line_parser_options parsing;
+  parsing.feed = feed_->name;
+  parsing.partitions = static_cast<std::uint32_t>(context_->config->partitions);
+  parsing.rounding_mode = feed_->round;
+  parsing.max_future = context_->config->windows.max_future_ms * millisecond;
+  parsing.max_line_bytes = feed_->max_line_bytes;
+  parsing.max_keys = feed_->max_keys;
+  parser_.emplace(parsing);
+
+  child_options options;
+  options.command = feed_->command;
+  // The feeds that come with FinStream stand beside its own program.
+  auto beside = std::filesystem::path{context_->feeds_directory} / options.command.front();
+  if (options.command.front().find('/') == std::string::npos && access(beside.c_str(), X_OK) == 0) options.command.front() = beside.string();
+  options.environment = feed_->environment;
+  for (auto& pair : resume_environment()) options.environment.push_back(std::move(pair));
+  options.chunk_bytes = limits.chunk_bytes;
+  options.max_line_bytes = feed_->max_line_bytes;
+  options.initial_credit = limits.credit_chunks;
+  auto me = caf::actor_cast<caf::actor>(self_);
+  child_events events;
+  events.on_lines = [me, run = run_](std::string lines) { caf::anon_send(me, feed_lines{run, std::move(lines)}); };
+  events.on_long_line = [me, run = run_](std::string first, std::uint64_t total) { caf::anon_send(me, feed_long_line{run, std::move(first), total}); };
+  events.on_error_line = [me, run = run_](std::string line) { caf::anon_send(me, feed_error_line{run, std::move(line)}); };
+  events.on_exit = [me, run = run_](child_exit end) { caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()}); };
+  auto started = start_child(options, std::move(events));
+  if (!started) {
+    log::error(path_, "cannot be started: {}", started.error().message);
+    return plan_restart(started.error().message);
+  }
+  process_ = std::move(*started);
+  log::info(path_, "started as process {}", process_->pid());
+}
+
+std::vector<std::pair<std::string, std::string>> ingestor_state::resume_environment() {
+  std::vector<std::pair<std::string, std::string>> out{{"FINSTREAM_FEED", feed_->name}};
+  auto saved = context_->log->get(feeds_table, feed_->name);
+  if (!saved || !*saved) return out;
+  auto point = unpack_resume_point(**saved);
+  if (!point) return out;
+  out.emplace_back("FINSTREAM_RESUME_TOKEN", point->token);
+  out.emplace_back("FINSTREAM_RESUME_SRC_TS", to_string(point->src_ts));
+  out.emplace_back("FINSTREAM_RESUME_SEQ", std::to_string(point->seq));
+  return out;
+}
+
+void ingestor_state::on_exit(const feed_exit& what) {
+  if (what.run != run_) return;
+  process_.reset();
+  up_->set(0);
+  last_end_ = kill_reason_.empty() ? what.description : kill_reason_ + " (" + what.description + ")";
+  if (phase_ == phase::stopping) {
+    log::info(path_, "ended: {}", last_end_);
+    tell_source_change(source_change::down, "stopped");
+    return finish_if_drained();
+  }
+  if (said_eof_ && what.code == 0 && !feed_->restart_after_eof) {
+    log::info(path_, "has sent everything");
+    phase_ = phase::finished;
+    tell_source_change(source_change::down, "eof");
+  } else if (what.code == do_not_restart) {
+    log::error(path_, "asks not to be started again ({}): parked", last_end_);
+    phase_ = phase::parked;
+    tell_source_change(source_change::down, last_end_);
+    announce(sys_kind::feed_parked, last_end_);
+  } else {
+    plan_restart(last_end_);
+  }
+}
+
+void ingestor_state::plan_restart(const std::string& why) {
+  auto now = context_->time->monotonic();
+  auto pause = backoff_->next(now, now - started_at_);
+  last_end_ = why;
+  if (!pause) {
+    log::error(path_, "has crashed {} times in {} s, the last time with: {}. Parked; mend it and restart it", feed_->backoff.crash_limit + 1,
+               feed_->backoff.crash_period_ms / 1000, why);
+    phase_ = phase::parked;
+    tell_source_change(source_change::down, why);
+    announce(sys_kind::feed_parked, why);
+    return;
+  }
+  log::warning(path_, "ended ({}): starting it again in {} ms", why, *pause / millisecond);
+  restarts_->add();
+  phase_ = phase::waiting;
+  start_again_at_ = now + *pause;
+  tell_source_change(source_change::restarting, why);
+  announce(sys_kind::feed_down, why);
+}
+
+void ingestor_state::become_ready() {
+  if (phase_ != phase::starting) return;
+  phase_ = phase::up;
+  up_->set(1);
+  announce(sys_kind::feed_up, "");
+}
+
+void ingestor_state::on_pulse() {
+  self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  auto now = context_->time->monotonic();
+  if (phase_ == phase::waiting && now >= start_again_at_) start();
+  if (process_ && kill_reason_.empty()) {
+    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond)
+      kill_reason_ = fmt::format("not ready: neither a hello nor a valid event within {} ms", feed_->ready_timeout_ms);
+    if (process_->blocked_for() > feed_->overflow_kill_ms * millisecond) kill_reason_ = "BackpressureOverflow";
+    if (!kill_reason_.empty()) {
+      log::error(path_, "is killed: {}", kill_reason_);
+      announce(sys_kind::feed_killed, kill_reason_);
+      process_->kill();
+    }
+  }
+  // An appender that crashed is looked for by its name until its successor is there.
+  for (std::size_t p = 0; p < appenders_.size(); ++p) {
+    if (!appender_lost_[p]) continue;
+    if (!context_->where->find(partition_path(static_cast<std::uint16_t>(p), "appender"))) continue;
+    appender_lost_[p] = false;
+    for (auto& [number, waiting] : underway_)
+      if (auto at = waiting.parts.find(static_cast<std::uint16_t>(p)); at != waiting.parts.end()) send_part(at->first, number, at->second);
+  }
+  if (underway_.empty() && unsaved_resume_) save_resume_point();
+}
+
+void ingestor_state::on_stop() {
+  phase_ = phase::stopping;
+  if (!process_) return finish_if_drained();
+  process_->stop(feed_->stop_grace_ms * millisecond);
+}
+
+// Everything the process said is in the log.
+void ingestor_state::finish_if_drained() {
+  if (phase_ != phase::stopping || process_ || !underway_.empty()) return;
+  if (unsaved_resume_) return save_resume_point(); // comes back here when it is written
+  self_->quit();
+}
+
+// ---- its output
+
+void ingestor_state::on_lines(const feed_lines& what) {
+  if (what.run != run_) return;
+  take(parser_->parse(what.lines, context_->time->now()), 1);
+}
+
+void ingestor_state::on_long_line(const feed_long_line& what) {
+  if (what.run != run_) return;
+  parsed_chunk parsed;
+  parsed.dead_letters.push_back(parser_->give_up_line(what.first_bytes, what.total_bytes, context_->time->now()));
+  take(std::move(parsed), 0);
+}
+
+void ingestor_state::on_error_line(const feed_error_line& what) {
+  if (what.run != run_) return;
+  // "ERROR: text", "warn text", "INFO [x] text": the level comes first, if at all.
+  std::string word;
+  for (char c : what.line.substr(0, 8)) {
+    if (std::isalpha(static_cast<unsigned char>(c)) == 0) break;
+    word += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  auto at = word == "ERROR" || word == "FATAL" || word == "CRITICAL" ? log::level::error
+            : word == "WARN" || word == "WARNING"                    ? log::level::warning
+            : word == "DEBUG" || word == "TRACE"                     ? log::level::debug
+                                                                     : log::level::info;
+  if (log::enabled(at)) log::write(at, path_, what.line);
+}
+
+void ingestor_state::take(parsed_chunk parsed, int credit) {
+  lines_->add(parsed.lines);
+  events_->add(parsed.events);
+  for (auto& letter : parsed.dead_letters)
+    context_->metrics->make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"}, {"ingestor", std::string{to_string(letter.code)}}).add();
+  auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });
+  if (greeted || parsed.events != 0) become_ready();
+
+  std::vector<std::shared_ptr<chunk_part>> parts(appenders_.size());
+  auto part = [&](std::size_t p) -> chunk_part& {
+    if (!parts[p]) parts[p] = std::make_shared<chunk_part>();
+    return *parts[p];
+  };
+  for (std::size_t p = 0; p < parsed.batches.size(); ++p)
+    if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
+  for (auto& control : parsed.controls) {
+    providers_.insert(control.event.provider);
+    said_eof_ = said_eof_ || control.event.change == source_change::eof;
+    for (std::size_t p = 0; p < parts.size(); ++p) (control.hello ? part(p).before : part(p).after).push_back(control.event);
+  }
+  for (auto& batch : parts)
+    if (batch && batch->events && batch->events->keys->size() > providers_.size())
+      for (auto& key : {batch->events->keys->back()}) providers_.insert(key.provider);
+  if (!parsed.dead_letters.empty()) part(0).dead_letters = std::move(parsed.dead_letters);
+  hand_over(std::move(parts), parsed.has_resume ? std::optional{parsed.resume} : std::nullopt, credit);
+}
+
+void ingestor_state::tell_source_change(source_change change, const std::string& reason) {
+  std::vector<std::shared_ptr<chunk_part>> parts(appenders_.size());
+  for (auto& p : parts) {
+    p = std::make_shared<chunk_part>();
+    for (auto& provider : providers_) p->after.push_back({feed_->name, provider, change, earliest, earliest, false, reason});
+  }
+  hand_over(std::move(parts), std::nullopt, 0);
+}
+
+void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume, int credit) {
+  auto used = static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), [](auto& p) { return p != nullptr; }));
+  if (used == 0) {
+    if (credit != 0 && process_) process_->grant(credit);
+    return;
+  }
+  auto number = next_number_++;
+  auto& mine = underway_[number];
+  mine.resume = resume;
+  mine.credit = credit;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    if (!parts[p]) continue;
+    parts[p]->feed = feed_->name;
+    // With one partition the order of the log is the order of the lines, so the point goes down with the events themselves.
+    // With several, only what all of them have written may be passed over after a restart.
+    if (appenders_.size() == 1)
+      parts[p]->resume = resume;
+    else if (unsaved_resume_)
+      parts[p]->resume = std::exchange(unsaved_resume_, std::nullopt);
+    mine.parts.emplace(static_cast<std::uint16_t>(p), parts[p]);
+  }
+  for (auto& [p, part] : mine.parts) send_part(p, number, part);
+}
+
+void ingestor_state::send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part) {
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
+  if (!appender) return void(appender_lost_[partition] = true);
+  if (appenders_[partition] != appender.address()) {
+    appenders_[partition] = appender.address();
+    self_->monitor(appender);
+  }
+  self_->send(appender, verb::append_v, part, number, append_listener{self_});
+}
+
+void ingestor_state::on_appender_down(const caf::down_msg& down) {
+  for (std::size_t p = 0; p < appenders_.size(); ++p)
+    if (appenders_[p] == down.source) appender_lost_[p] = true;
+}
+
+void ingestor_state::on_appended(std::uint16_t partition, std::uint64_t number) {
+  auto at = underway_.find(number);
+  if (at == underway_.end() || at->second.parts.erase(partition) == 0) return; // confirmed before a crash made us send it again
+  if (!at->second.parts.empty()) return;
+  if (at->second.credit != 0 && process_) process_->grant(at->second.credit);
+  at->second.credit = 0;
+  // Chunks are passed over in their order only.
+  while (!underway_.empty() && underway_.begin()->second.parts.empty()) {
+    if (appenders_.size() > 1 && underway_.begin()->second.resume) unsaved_resume_ = underway_.begin()->second.resume;
+    underway_.erase(underway_.begin());
+  }
+  finish_if_drained();
+}
+
+void ingestor_state::save_resume_point() {
+  std::vector<std::shared_ptr<chunk_part>> parts(appenders_.size());
+  parts[0] = std::make_shared<chunk_part>();
+  hand_over(std::move(parts), std::nullopt, 0);
+}
+
+// ---- words
+
+void ingestor_state::announce(sys_kind kind, const std::string& reason) {
+  if (auto hub = context_->where->find_as<hub_actor>("/hub")) self_->send(hub, sys_event{kind, context_->time->now(), path_, reason});
+}
+
+std::string ingestor_state::phase_text() const {
+  switch (phase_) {
+    case phase::waiting: return "waiting";
+    case phase::starting: return "starting";
+    case phase::up: return "up";
+    case phase::stopping: return "stopping";
+    case phase::finished: return "finished";
+    case phase::parked: return "parked";
+  }
+  return "unknown";
+}
+
+status_report ingestor_state::status() const {
+  std::string last_end;
+  append_json_string(last_end, last_end_);
+  return {path_, fmt::format(R"({{"phase":"{}","pid":{},"starts":{},"events":{},"lines":{},"chunks_underway":{},"blocked_ms":{},"last_end":{}}})",
+                             phase_text(), process_ ? process_->pid() : 0, run_, events_->value(), lines_->value(), underway_.size(),
+                             process_ ? process_->blocked_for() / millisecond : 0, last_end)};
+}
+
+} // namespace finstream

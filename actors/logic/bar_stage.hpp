@@ -1,0 +1,150 @@
+// THE BARS OF ONE PARTITION: a pure function of the partition's log. Records go in, in order; bars, ends of intervals and late
+// events come out, the same ones for the same log, whatever ran when.
+//
+// The one idea is the merge law: every interval is a multiple of the grid (their greatest common divisor), so an event is only
+// ever added to its grid bar, and a grid bar that closes is merged into the longer ones. Lateness is decided once for all
+// intervals (`accept_from`): an event counts in all of its bars or in none.
+#pragma once
+
+#include "actors/logic/bar_builder.hpp"
+#include "actors/logic/key_index.hpp"
+#include "actors/logic/source_clock.hpp"
+#include "messages/event/bar.hpp"
+#include "messages/event/market_event.hpp"
+#include "messages/event/source_event.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace finstream {
+
+struct source_set {
+  std::string name;
+  std::vector<std::string> providers; // in rank order
+};
+
+struct bar_rules {
+  std::vector<nanoseconds> intervals{1 * second, 2 * second, 5 * second, 60 * second}; // ascending
+  source_clock_rules clock;
+  std::vector<source_set> sets;  // a provider in none is a set of its own, under its own name
+  std::uint64_t max_open_windows = 1'000'000;
+  std::uint64_t schema = 0;      // stamped into each bar
+  std::uint64_t config_hash = 0;
+
+  std::string save() const;
+  // Errors: corrupt_record.
+  static expected<bar_rules> load(std::string_view bytes);
+};
+
+// An event that came after its window was closed, or would make its bar's sums overflow.
+struct rejected_event {
+  errc code = errc::late;
+  market_event event;
+  std::uint64_t offset = 0;
+  nanoseconds lateness = 0; // of `late`: how far behind the first time that was still open
+};
+
+struct stage_output {
+  std::vector<derived> records;
+  std::vector<rejected_event> rejected;
+
+  bool empty() const { return records.empty() && rejected.empty(); }
+};
+
+class bar_stage {
+public:
+  explicit bar_stage(bar_rules rules);
+
+  void on_events(std::uint64_t first_offset, timestamp log_ts, const event_batch& batch);
+  void on_source(timestamp log_ts, const source_event& what);
+  void on_clock(timestamp log_ts); // the passing of time
+  // The node started, with these rules. The rules are in the log, so that a replay needs nothing but the log. If they have
+  // changed, everything open is closed and the new ones hold from here on.
+  void on_start(timestamp log_ts, const bar_rules& rules);
+
+  stage_output take_output();
+  bool has_open_windows() const { return open_windows_ != 0; }
+  std::uint64_t open_windows() const { return open_windows_; }
+  std::uint64_t series_count() const { return series_.size(); }
+  std::uint64_t events() const { return events_; } // that were counted in bars
+
+  std::string save() const;
+  // Errors: corrupt_record, incompatible (written by a newer version).
+  static expected<bar_stage> load(std::string_view bytes);
+
+private:
+  struct window_list {
+    std::vector<bar_builder> open; // ascending by start; seldom more than two
+  };
+  struct series {
+    series_key key;                   // provider is the set's name
+    std::uint32_t set = 0;
+    window_list grid;
+    std::vector<window_list> longer;  // by index into rules.intervals
+  };
+  struct hole {
+    timestamp from, to;
+  };
+  // One source set's state in this partition.
+  struct set_state {
+    std::string name;
+    std::vector<std::string> providers;
+    source_clock clock;
+    timestamp accept_from = earliest;   // events before this are late
+    timestamp next_boundary = earliest; // the watermark has nothing to do before this
+    timestamp first_seen{std::numeric_limits<std::int64_t>::max()}; // smallest accepted src_ts
+    std::vector<timestamp> said_until;  // by interval: ends of intervals are said up to here
+    std::vector<hole> holes;            // of source time in which something was missed
+    timestamp unknown_since = earliest; // down without a promise to go on: a hole that has no end yet
+    std::map<std::int64_t, std::vector<std::uint32_t>> grid_open; // end of an open grid window -> its series
+    std::vector<std::map<std::int64_t, std::vector<std::uint32_t>>> longer_open; // the same, by interval
+  };
+  // What an event's key number means here.
+  struct target {
+    std::uint32_t set = 0;
+    std::uint32_t rank = 0;
+    std::int32_t trade = -1, bid = -1, ask = -1; // series, made when first used
+  };
+
+  void change_rules(const bar_rules& rules);
+  target make_target(const series_key& key);
+  std::uint32_t find_set(const std::string& provider);
+  std::uint32_t rank_in(const set_state& set, const std::string& provider) const;
+  std::int32_t make_series(std::uint32_t set, std::string symbol);
+  void add_event(target& where, const event_batch& batch, const event_row& row, std::uint64_t offset, timestamp log_ts);
+  bool count_in(std::int32_t index, const contribution& x);
+  bar_builder& grid_window(std::uint32_t index, std::int64_t start);
+  void reject(errc code, const event_batch& batch, const event_row& row, std::uint64_t offset, nanoseconds lateness);
+
+  void follow_time(timestamp log_ts);
+  void follow_watermark(set_state& set, timestamp watermark);
+  void flush_idle(set_state& set, timestamp log_ts);
+  void close_until(set_state& set, timestamp limit);
+  void close_grid(set_state& set, std::int64_t end);
+  void close_longer(set_state& set, std::size_t interval, std::int64_t end);
+  void say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, bool had_bars);
+  void say_silence(set_state& set, std::size_t interval, timestamp until);
+  void emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval);
+  void judge_coverage(const set_state& set, bar& x) const;
+  void merge_up(set_state& set, std::uint32_t index, const bar_builder& child);
+  std::vector<std::uint32_t> in_name_order(std::vector<std::uint32_t> indices);
+  void enforce_limit(set_state& set);
+
+  bar_rules rules_;
+  nanoseconds grid_ = second;
+  std::int32_t grid_interval_ = -1; // index of the interval that equals the grid; -1 if none does
+  std::uint64_t open_windows_ = 0;
+  std::uint64_t events_ = 0;
+  std::vector<series> series_;
+  std::map<series_key, std::int32_t> series_of_;
+  std::deque<set_state> sets_; // stable addresses
+  std::map<std::string, std::uint32_t> set_of_provider_;
+  key_index<std::uint32_t> index_;
+  std::vector<target> targets_;
+  stage_output output_;
+};
+
+} // namespace finstream

@@ -1,0 +1,154 @@
+// The bars stage's names (who is in which set, which series there are) and its checkpoint.
+#include "actors/logic/bar_stage.hpp"
+
+#include <algorithm>
+
+namespace finstream {
+
+namespace {
+constexpr std::uint64_t state_version = 1;
+constexpr std::uint64_t rules_version = 1;
+} // namespace
+
+std::string bar_rules::save() const {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.number(rules_version);
+  out.number(intervals.size());
+  for (auto x : intervals) out.signed_number(x);
+  for (auto x : {clock.allow_late, clock.flush_timeout, clock.resume_grace}) out.signed_number(x);
+  out.number(sets.size());
+  for (auto& set : sets) {
+    out.text(set.name);
+    out.number(set.providers.size());
+    for (auto& provider : set.providers) out.text(provider);
+  }
+  out.number(max_open_windows);
+  out.number(schema);
+  out.number(config_hash);
+  return bytes;
+}
+
+expected<bar_rules> bar_rules::load(std::string_view bytes) {
+  bar_rules x;
+  byte_reader in{bytes};
+  if (in.number() != rules_version) return fail(errc::incompatible, "the rules in the log were written by another version");
+  x.intervals.resize(in.count(1));
+  for (auto& interval : x.intervals) interval = in.signed_number();
+  for (auto* span : {&x.clock.allow_late, &x.clock.flush_timeout, &x.clock.resume_grace}) *span = in.signed_number();
+  x.sets.resize(in.count(2));
+  for (auto& set : x.sets) {
+    set.name = in.text();
+    set.providers.resize(in.count(1));
+    for (auto& provider : set.providers) provider = in.text();
+  }
+  x.max_open_windows = in.number();
+  x.schema = in.number();
+  x.config_hash = in.number();
+  auto sane = !x.intervals.empty() && x.intervals.front() > 0 && std::is_sorted(x.intervals.begin(), x.intervals.end())
+              && std::none_of(x.sets.begin(), x.sets.end(), [](auto& set) { return set.providers.empty(); });
+  if (!in.done() || !sane) return fail(errc::corrupt_record, "the rules in the log cannot be read");
+  return x;
+}
+
+bar_stage::target bar_stage::make_target(const series_key& key) {
+  target out;
+  out.set = find_set(key.provider);
+  out.rank = rank_in(sets_[out.set], key.provider);
+  return out;
+}
+
+std::uint32_t bar_stage::find_set(const std::string& provider) {
+  if (auto at = set_of_provider_.find(provider); at != set_of_provider_.end()) return at->second;
+  source_set found{provider, {provider}};
+  for (auto& set : rules_.sets)
+    if (std::find(set.providers.begin(), set.providers.end(), provider) != set.providers.end()) found = set;
+  auto index = static_cast<std::uint32_t>(sets_.size());
+  auto& state = sets_.emplace_back(set_state{found.name, found.providers, source_clock{rules_.clock, found.providers.size()},
+                                             earliest, earliest, timestamp{std::numeric_limits<std::int64_t>::max()}, {}, {},
+                                             earliest, {}, {}});
+  state.said_until.assign(rules_.intervals.size(), earliest);
+  state.longer_open.resize(rules_.intervals.size());
+  for (auto& member : found.providers) set_of_provider_[member] = index;
+  return index;
+}
+
+std::uint32_t bar_stage::rank_in(const set_state& set, const std::string& provider) const {
+  return static_cast<std::uint32_t>(std::find(set.providers.begin(), set.providers.end(), provider) - set.providers.begin());
+}
+
+std::int32_t bar_stage::make_series(std::uint32_t set, std::string symbol) {
+  series_key key{sets_[set].name, std::move(symbol)};
+  if (auto at = series_of_.find(key); at != series_of_.end()) return at->second;
+  auto index = static_cast<std::int32_t>(series_.size());
+  series_of_[key] = index;
+  series_.push_back({std::move(key), set, {}, std::vector<window_list>(rules_.intervals.size())});
+  return index;
+}
+
+std::string bar_stage::save() const {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.number(state_version);
+  out.text(rules_.save());
+  out.number(events_);
+  out.number(sets_.size());
+  for (auto& set : sets_) {
+    out.text(set.providers.front()); // finds the set again
+    set.clock.save(out);
+    for (auto t : {set.accept_from, set.next_boundary, set.first_seen, set.unknown_since}) out.signed_number(t.ns);
+    for (auto t : set.said_until) out.signed_number(t.ns);
+    out.number(set.holes.size());
+    for (auto& h : set.holes) out.signed_number(h.from.ns), out.signed_number(h.to.ns);
+  }
+  out.number(series_.size());
+  for (auto& s : series_) {
+    out.number(s.set);
+    out.text(s.key.symbol);
+    auto save_windows = [&](const window_list& windows) {
+      out.number(windows.open.size());
+      for (auto& w : windows.open) w.save(out);
+    };
+    save_windows(s.grid);
+    for (auto& windows : s.longer) save_windows(windows);
+  }
+  return bytes;
+}
+
+expected<bar_stage> bar_stage::load(std::string_view bytes) {
+  byte_reader in{bytes};
+  if (in.number() != state_version) return fail(errc::incompatible, "the checkpoint was written by another version");
+  auto rules = bar_rules::load(in.text());
+  if (!rules) return tl::unexpected{rules.error()};
+  bar_stage out{std::move(*rules)};
+  out.events_ = in.number();
+  for (auto n = in.count(8); n != 0; --n) {
+    auto& set = out.sets_[out.find_set(std::string{in.text()})];
+    set.clock.load(in);
+    for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since}) t->ns = in.signed_number();
+    for (auto& t : set.said_until) t.ns = in.signed_number();
+    set.holes.resize(in.count(2));
+    for (auto& h : set.holes) h.from.ns = in.signed_number(), h.to.ns = in.signed_number();
+  }
+  for (auto n = in.count(3); n != 0 && in.good(); --n) {
+    auto set = in.number();
+    if (set >= out.sets_.size()) return fail(errc::corrupt_record, "the checkpoint names a source that is not there");
+    auto index = static_cast<std::uint32_t>(out.make_series(static_cast<std::uint32_t>(set), std::string{in.text()}));
+    auto load_windows = [&](window_list& windows, nanoseconds span, auto& open) {
+      windows.open.resize(in.count(48));
+      for (auto& w : windows.open) {
+        w.load(in);
+        open[w.start + span].push_back(index);
+        ++out.open_windows_;
+      }
+    };
+    auto& s = out.series_[index];
+    auto& state = out.sets_[static_cast<std::size_t>(set)];
+    load_windows(s.grid, out.grid_, state.grid_open);
+    for (std::size_t i = 0; i < s.longer.size(); ++i) load_windows(s.longer[i], out.rules_.intervals[i], state.longer_open[i]);
+  }
+  if (!in.done()) return fail(errc::corrupt_record, "the checkpoint is cut, or bytes follow it");
+  return out;
+}
+
+} // namespace finstream

@@ -1,0 +1,100 @@
+#include "actors/logic/subscription_table.hpp"
+
+#include "messages/value/timestamp.hpp"
+
+#include <algorithm>
+
+namespace finstream {
+
+std::string channel_pattern::text() const {
+  switch (what) {
+    case kind::ticks: return "ticks." + symbol;
+    case kind::bars: return "bars." + interval + "." + symbol;
+    case kind::status: return "status";
+  }
+  return "";
+}
+
+expected<channel_pattern> parse_channel(std::string_view text) {
+  auto bad = [&](const std::string& why) {
+    return fail(errc::bad_command, "\"" + std::string{text.substr(0, 80)} + "\" is not a channel: " + why
+                                     + "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
+  };
+  if (text == "status") return channel_pattern{channel_pattern::kind::status, "", ""};
+  auto dot = text.find('.');
+  if (dot == std::string_view::npos) return bad("it has no dot");
+  auto kind = text.substr(0, dot), rest = text.substr(dot + 1);
+  if (kind == "ticks" && !rest.empty()) return channel_pattern{channel_pattern::kind::ticks, "", std::string{rest}};
+  if (kind != "bars") return bad("nothing is published under \"" + std::string{kind.substr(0, 40)} + "\"");
+  dot = rest.find('.');
+  if (dot == std::string_view::npos || dot + 1 == rest.size()) return bad("it names no symbol");
+  auto interval = std::string{rest.substr(0, dot)};
+  if (interval != "*") {
+    auto span = parse_span(interval);
+    if (!span) return bad(span.error().message);
+    interval = span_to_string(*span);
+  }
+  return channel_pattern{channel_pattern::kind::bars, interval, std::string{rest.substr(dot + 1)}};
+}
+
+void subscription_table::set(std::uint64_t connection, std::set<channel_pattern> patterns) {
+  ++version_;
+  matches_.clear();
+  if (auto at = group_of_connection_.find(connection); at != group_of_connection_.end()) {
+    auto& old = groups_[at->second];
+    std::erase(old.members, connection);
+    for (auto& p : old.patterns) --wanted_[static_cast<int>(p.what)];
+    if (old.members.empty()) {
+      group_of_patterns_.erase(old.patterns);
+      old.patterns.clear();
+    }
+    group_of_connection_.erase(at);
+  }
+  if (patterns.empty()) return;
+  for (auto& p : patterns) ++wanted_[static_cast<int>(p.what)];
+  auto at = group_of_patterns_.find(patterns);
+  if (at == group_of_patterns_.end()) {
+    auto free = std::find_if(groups_.begin(), groups_.end(), [](auto& g) { return g.members.empty(); });
+    if (free == groups_.end()) free = groups_.insert(free, group{});
+    free->patterns = patterns;
+    at = group_of_patterns_.emplace(std::move(patterns), static_cast<group_id>(free - groups_.begin())).first;
+  }
+  groups_[at->second].members.push_back(connection);
+  group_of_connection_[connection] = at->second;
+}
+
+const std::set<channel_pattern>& subscription_table::of(std::uint64_t connection) const {
+  static const std::set<channel_pattern> none;
+  auto at = group_of_connection_.find(connection);
+  return at == group_of_connection_.end() ? none : groups_[at->second].patterns;
+}
+
+template <class Matches> const std::vector<subscription_table::group_id>& subscription_table::cached(const std::string& key, Matches matches) {
+  if (auto at = matches_.find(key); at != matches_.end()) return at->second;
+  auto& out = matches_[key];
+  for (group_id id = 0; id < groups_.size(); ++id)
+    if (std::any_of(groups_[id].patterns.begin(), groups_[id].patterns.end(), matches)) out.push_back(id);
+  return out;
+}
+
+using kind = channel_pattern::kind;
+
+const std::vector<subscription_table::group_id>& subscription_table::match_tick(const std::string& symbol) {
+  return cached("t" + symbol, [&](auto& p) { return p.what == kind::ticks && (p.symbol == "*" || p.symbol == symbol); });
+}
+
+const std::vector<subscription_table::group_id>& subscription_table::match_bar(const std::string& interval, const std::string& symbol) {
+  return cached("b" + interval + "." + symbol, [&](auto& p) {
+    return p.what == kind::bars && (p.interval == "*" || p.interval == interval) && (p.symbol == "*" || p.symbol == symbol);
+  });
+}
+
+const std::vector<subscription_table::group_id>& subscription_table::match_interval(const std::string& interval) {
+  return cached("i" + interval, [&](auto& p) { return p.what == kind::bars && (p.interval == "*" || p.interval == interval); });
+}
+
+const std::vector<subscription_table::group_id>& subscription_table::match_status() {
+  return cached("s", [&](auto& p) { return p.what == kind::status; });
+}
+
+} // namespace finstream

@@ -1,0 +1,20 @@
+// What the HTTP paths answer. Functions of a request and what the node knows; the gateway decides who asks when.
+#pragma once
+
+#include "actors/context.hpp"
+#include "runtime/server/server.hpp"
+
+#include <string>
+#include <vector>
+
+namespace finstream {
+
+http_response answer_health(const node_context& node);    // /healthz: the process is alive and the log can be written
+http_response answer_readiness(const node_context& node); // /readyz: and every partition is recovered and caught up
+http_response answer_bars(const node_context& node, const http_request& request);
+http_response answer_metrics(const node_context& node);
+
+// One line of /v1/tree: an actor's gauge, and its own words (a JSON object; empty if it did not answer in time).
+std::string tree_line(const actor_gauge& gauge, const std::string& state, nanoseconds now_monotonic);
+
+} // namespace finstream

@@ -1,0 +1,84 @@
+#include "actors/session.hpp"
+
+#include "messages/codec/command_json.hpp"
+#include "messages/codec/json.hpp"
+
+#include <fmt/core.h>
+
+namespace finstream {
+
+void session_state::prepare(node_context* context, std::shared_ptr<client_links> links, std::uint64_t connection) {
+  context_ = context;
+  links_ = std::move(links);
+  connection_ = connection;
+}
+
+session_state::interface::behavior_type session_state::behavior() {
+  greet();
+  return {
+    [this](verb::said, const std::string& text) { on_said(text); },
+    [this](verb::closed, std::uint16_t, const std::string&) { on_closed(); },
+    [this](verb::stop) { self_->quit(); },
+    [this](verb::status) -> status_report { return {"/sessions/" + std::to_string(connection_), "{}"}; },
+  };
+}
+
+void session_state::greet() {
+  auto& config = *context_->config;
+  std::string text = R"({"type":"hello","node":)";
+  append_json_string(text, config.node_name);
+  text += fmt::format(R"(,"version":"{}","protocol":"finstream.v1.json","session":"{}","epoch":{},)"
+                      R"("limits":{{"subscriptions":{},"queue_bytes":{},"queue_age_ms":{}}}}})",
+                      context_->version, connection_, context_->log->recovery().epoch, config.gateway.max_subscriptions,
+                      config.gateway.max_queue_bytes, config.gateway.max_queue_age_ms);
+  reply(std::move(text));
+}
+
+void session_state::on_said(const std::string& text) {
+  auto command = parse_command(text);
+  if (!command) return refuse(nullptr, command.error().code, command.error().message);
+  if (command->action == "subscribe") return on_subscription(std::move(*command), true);
+  if (command->action == "unsubscribe") return on_subscription(std::move(*command), false);
+  if (command->action == "hello") return greet();
+  if (command->action == "ping") {
+    std::string pong = R"({"type":"pong")";
+    if (command->has_id) pong += ",\"id\":", append_json_integer(pong, command->id);
+    pong += ",\"ts\":";
+    append_json_timestamp(pong, context_->time->now());
+    return reply(pong + "}");
+  }
+  refuse(&*command, errc::bad_command, "this node has no action \"" + command->action.substr(0, 40) + "\": subscribe, unsubscribe, ping or hello");
+}
+
+void session_state::on_subscription(client_command command, bool add) {
+  for (auto& channel : command.channels)
+    if (auto pattern = parse_channel(channel); !pattern) return refuse(&command, pattern.error().code, pattern.error().message);
+  auto limit = context_->config->gateway.max_subscriptions;
+  if (add && (subscriptions_ += command.channels.size()) > limit) {
+    subscriptions_ -= command.channels.size();
+    return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
+  }
+  if (!add) subscriptions_ -= std::min<std::uint64_t>(subscriptions_, command.channels.size());
+  auto hub = context_->where->find_as<hub_actor>("/hub");
+  if (!hub) return refuse(&command, errc::overloaded, "the node is starting: try again");
+  self_->send(hub, subscription_change{connection_, add, false, std::move(command)});
+}
+
+void session_state::refuse(const client_command* command, errc code, const std::string& message) {
+  std::string text = R"({"type":"error")";
+  if (command != nullptr && command->has_id) text += ",\"id\":", append_json_integer(text, command->id);
+  text += fmt::format(R"(,"code":{},"name":"{}","temporary":{},"message":)", static_cast<int>(code), to_string(code), is_temporary(code));
+  append_json_string(text, message);
+  reply(text + "}");
+}
+
+void session_state::reply(std::string object) {
+  if (auto to = links_->find(connection_)) to->send(std::make_shared<const block>(block{std::move(object), 1, context_->time->monotonic()}));
+}
+
+void session_state::on_closed() {
+  if (auto hub = context_->where->find_as<hub_actor>("/hub")) self_->send(hub, subscription_change{connection_, false, true, {}});
+  self_->quit();
+}
+
+} // namespace finstream

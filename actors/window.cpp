@@ -1,0 +1,146 @@
+#include "actors/window.hpp"
+
+#include "runtime/log/log.hpp"
+
+#include <chrono>
+
+namespace finstream {
+
+namespace {
+constexpr std::size_t catch_up_read_bytes = 1u << 20; // of the log at a time while behind
+} // namespace
+
+void window_state::prepare(node_context* context, std::uint16_t partition) {
+  context_ = context;
+  partition_ = partition;
+  path_ = partition_path(partition, "window");
+}
+
+window_state::interface::behavior_type window_state::behavior() {
+  recover();
+  self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
+  pull();
+  return {
+    [this](verb::pulse) { on_pulse(); },
+    [this](const fresh_entries& fresh) { on_entries(fresh); },
+    [this](verb::committed, std::uint64_t dealt_with) { on_committed(dealt_with); },
+    [this](verb::stop) { on_stop(); },
+    [this](verb::status) { return status(); },
+  };
+}
+
+void window_state::recover() {
+  auto& metrics = *context_->metrics;
+  lag_seconds_ = &metrics.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.",
+                                         metrics::latency_bounds_seconds());
+  latency_ms_ = &metrics.make_histogram("microbatch_window_latency_ms", "How long the stage worked on one record of the log.",
+                                        metrics::latency_bounds_ms());
+  open_windows_ = &metrics.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition_)});
+  auto range = context_->log->range(topic::events, partition_);
+  if (range) next_ = range->head;
+  auto saved = context_->log->get(stage_table, snapshot_key(partition_));
+  if (!saved || !*saved) return;
+  auto [offset, state] = unpack_snapshot(**saved);
+  if (state.empty()) return;
+  if (auto loaded = stage_.load(state); !loaded) {
+    // The log is the truth: without the snapshot it is only a longer way.
+    log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset, loaded.error().message);
+    stage_ = {};
+    return;
+  }
+  next_ = snapshot_at_ = offset;
+}
+
+void window_state::pull() {
+  if (pulling_ || underway_ || stopping_) return;
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
+  if (!appender) return; // its supervisor starts this actor again after it
+  pulling_ = true;
+  self_->send(appender, verb::pull_v, next_, entry_reader{self_});
+}
+
+void window_state::on_entries(const fresh_entries& fresh) {
+  pulling_ = false;
+  if (stopping_) return;
+  if (fresh.behind) {
+    read_from_log();
+  } else {
+    for (auto& entry : fresh.entries)
+      if (entry->offset >= next_) apply(*entry);
+    if (!caught_up_) {
+      caught_up_ = true;
+      ++context_->figures->partitions_caught_up;
+    }
+  }
+  hand_in();
+  pull();
+}
+
+void window_state::read_from_log() {
+  auto records = context_->log->read(topic::events, partition_, next_, catch_up_read_bytes);
+  if (!records) throw std::runtime_error("reading the log: " + records.error().message);
+  for (auto& r : *records) {
+    auto entry = to_log_entry(std::move(r));
+    if (!entry) throw std::runtime_error("reading the log: " + entry.error().message);
+    apply(**entry);
+  }
+}
+
+void window_state::apply(const log_entry& entry) {
+  auto began = context_->time->monotonic();
+  if (auto applied = stage_.apply(entry); !applied) throw std::runtime_error(applied.error().message);
+  latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
+  next_ = entry.next();
+  if (auto bars = stage_.take_bars(entry)) result_.bars.push_back(std::move(bars));
+  if (auto rejected = stage_.take_rejected(entry)) result_.rejected.push_back(std::move(*rejected));
+  if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
+}
+
+// Whatever there is to write goes to the appender; the next pull waits behind it in the appender's mailbox.
+void window_state::hand_in() {
+  if (underway_) return;
+  if (snapshot_due_ && next_ != snapshot_at_) {
+    result_.snapshot = stage_.save();
+    snapshot_at_ = next_;
+  }
+  snapshot_due_ = false;
+  auto open = stage_.has_open_windows();
+  open_windows_->set(static_cast<double>(stage_.open_windows()));
+  if (result_.bars.empty() && result_.rejected.empty() && !result_.snapshot && open == said_open_) {
+    if (stopping_) self_->quit();
+    return;
+  }
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
+  if (!appender) return;
+  result_.dealt_with = next_;
+  result_.open_windows = said_open_ = open;
+  underway_ = true;
+  self_->send(appender, verb::commit_v, std::exchange(result_, {}), commit_listener{self_});
+}
+
+void window_state::on_committed(std::uint64_t) {
+  underway_ = false;
+  if (stopping_) return hand_in();
+  if (snapshot_due_) hand_in();
+  pull();
+}
+
+void window_state::on_pulse() {
+  snapshot_due_ = true;
+  hand_in();
+  self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
+}
+
+// A last checkpoint. What it has not looked at stays in the log for the next start.
+void window_state::on_stop() {
+  stopping_ = true;
+  snapshot_due_ = true;
+  hand_in();
+}
+
+status_report window_state::status() const {
+  return {path_, fmt::format(R"({{"next":{},"snapshot_at":{},"open_windows":{},"series":{},"caught_up":{}}})", next_, snapshot_at_,
+                             stage_.open_windows(), stage_.series_count(), caught_up_)};
+}
+
+} // namespace finstream

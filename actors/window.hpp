@@ -1,0 +1,53 @@
+// WINDOW: the bars of one partition. It pulls the log's entries from the appender, or reads them from the log where it is
+// behind, gives them to the pure stage, and hands what comes of it back to the appender to be written.
+//
+// It keeps at most one result underway, so nothing can pile up. A restart loads the last snapshot and goes over the log from
+// there; what is already written is computed again and recognised by the appender.
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/log_entries.hpp"
+#include "messages/protocols.hpp"
+
+namespace finstream {
+
+struct window_state {
+  using interface = window_actor;
+  static constexpr const char* name = "window";
+
+  explicit window_state(actor_of<window_state>* self) : self_{self} {}
+  void prepare(node_context* context, std::uint16_t partition);
+  interface::behavior_type behavior();
+
+private:
+  void recover();
+  void on_entries(const fresh_entries& fresh);
+  void on_committed(std::uint64_t dealt_with);
+  void on_pulse();
+  void on_stop();
+  void pull();
+  void read_from_log();
+  void apply(const log_entry& entry);
+  void hand_in();
+  status_report status() const;
+
+  actor_of<window_state>* self_;
+  node_context* context_ = nullptr;
+  std::uint16_t partition_ = 0;
+  std::string path_;
+  partition_stage stage_;
+  std::uint64_t next_ = 0;        // offset of the next entry to look at
+  stage_result result_;           // being put together
+  bool underway_ = false;         // a result is with the appender
+  bool pulling_ = false;
+  bool snapshot_due_ = false;
+  bool stopping_ = false;
+  bool caught_up_ = false;
+  bool said_open_ = false;
+  std::uint64_t snapshot_at_ = 0; // offset of the last snapshot
+  metrics::histogram* lag_seconds_ = nullptr;
+  metrics::histogram* latency_ms_ = nullptr;
+  metrics::gauge* open_windows_ = nullptr;
+};
+
+} // namespace finstream

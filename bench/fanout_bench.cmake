@@ -1,0 +1,2 @@
+add_executable(fanout_bench fanout_bench.cpp websocket_clients.cpp)
+target_link_libraries(fanout_bench PRIVATE finstream_server)

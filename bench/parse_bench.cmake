@@ -1,0 +1,2 @@
+add_executable(parse_bench parse_bench.cpp)
+target_link_libraries(parse_bench PRIVATE finstream_messages)

@@ -1,0 +1,36 @@
+// The verbs. Each adds itself to the command line and leaves what is to be run in `chosen`: a function that gives the exit
+// code (0 done, 1 it failed or found something, 2 the command line is wrong).
+#pragma once
+
+#include "runtime/config/load.hpp"
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace finstream {
+
+using chosen_command = std::function<int()>;
+
+void add_run(CLI::App& app, chosen_command& chosen);
+void add_tail(CLI::App& app, chosen_command& chosen);
+void add_bars(CLI::App& app, chosen_command& chosen);
+void add_replay(CLI::App& app, chosen_command& chosen);
+void add_config(CLI::App& app, chosen_command& chosen);
+void add_doctor(CLI::App& app, chosen_command& chosen);
+
+// Says a failure on standard error; the exit code is 1.
+int report(const failure& what);
+
+// The config named, or the defaults where none is.
+expected<settings> settings_from(const std::string& path);
+// Adds `--config FILE` (or FINSTREAM_CONFIG).
+void add_config_option(CLI::App& verb, std::string& path);
+
+// The bus of a data directory for reading, also beside a running node.
+expected<std::unique_ptr<bus>> open_for_reading(const settings& config);
+
+} // namespace finstream

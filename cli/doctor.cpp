@@ -1,0 +1,148 @@
+// finstream doctor: looks at the machine, the config, the data directory and the ports, and says what is wrong with each and
+// what to do.
+#include "cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <arpa/inet.h>
+#include <filesystem>
+#include <fmt/core.h>
+#include <memory>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace finstream {
+
+namespace {
+
+constexpr std::uintmax_t least_free_bytes = 1ull << 30;
+constexpr rlim_t least_open_files = 4096;
+
+class findings {
+public:
+  void good(const std::string& what) { fmt::print("  ok       {}\n", what); }
+  void note(const std::string& what) { fmt::print("  note     {}\n", what); }
+  void bad(const std::string& what) {
+    ++bad_;
+    fmt::print("  PROBLEM  {}\n", what);
+  }
+  int count() const { return bad_; }
+
+private:
+  int bad_ = 0;
+};
+
+void examine_machine(findings& out) {
+  fmt::print("machine\n");
+  auto cores = std::thread::hardware_concurrency();
+  out.good(fmt::format("{} cores, {} MiB of memory", cores, static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) >> 20));
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < least_open_files)
+    out.note(fmt::format("{} files may be open at once: each client is one; raise it with `ulimit -n {}` or LimitNOFILE=", files.rlim_cur, least_open_files * 4));
+  else
+    out.good(fmt::format("{} files may be open at once", files.rlim_cur));
+}
+
+void examine_data(findings& out, const settings& config) {
+  fmt::print("data directory {}\n", config.data_directory);
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path directory{config.data_directory};
+  auto existing = fs::absolute(directory, error);
+  while (!fs::exists(existing, error) && existing.has_relative_path()) existing = existing.parent_path();
+  if (access(existing.c_str(), W_OK) != 0) out.bad(fmt::format("{} cannot be written by this user: give it to the user that runs the node", existing.string()));
+  auto space = fs::space(existing, error);
+  if (error)
+    out.bad(fmt::format("free space of {} is not known: {}", existing.string(), error.message()));
+  else if (space.available < least_free_bytes)
+    out.bad(fmt::format("{} MiB are free; free some, or set bus.retain_bytes", space.available >> 20));
+  else
+    out.good(fmt::format("{} GiB are free", space.available >> 30));
+  if (!fs::exists(directory, error)) return out.note("it does not exist yet; the node creates it");
+  embedded_bus_options options;
+  options.directory = config.data_directory;
+  auto log = open_embedded_bus(options);
+  if (!log && log.error().code == errc::locked) {
+    out.note("a node is running on it");
+    log = open_for_reading(config);
+  }
+  if (!log) return out.bad(log.error().message);
+  for (auto& text : (*log)->recovery().notes) out.note(text);
+  auto partitions = (*log)->get("node", "partitions");
+  if (partitions && *partitions && **partitions != std::to_string(config.partitions))
+    out.bad(fmt::format("it was created with partitions: {}, the config says {}", **partitions, config.partitions));
+  for (int p = 0; p < config.partitions; ++p)
+    if (auto range = (*log)->range(topic::events, static_cast<std::uint16_t>(p)))
+      out.good(fmt::format("partition {}: events from offset {} to {}", p, range->head, range->next));
+}
+
+void examine_feeds(findings& out, const settings& config, const std::string& beside) {
+  fmt::print("feeds\n");
+  if (config.feeds.empty()) out.note("none is configured");
+  for (auto& feed : config.feeds) {
+    auto& program = feed.command.front();
+    auto found = program.find('/') != std::string::npos ? access(program.c_str(), X_OK) == 0 : access((beside + "/" + program).c_str(), X_OK) == 0;
+    std::string_view path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+    while (!found && program.find('/') == std::string::npos && !path.empty()) {
+      auto colon = path.find(':');
+      found = access((std::string{path.substr(0, colon)} + "/" + program).c_str(), X_OK) == 0;
+      path = colon == std::string_view::npos ? std::string_view{} : path.substr(colon + 1);
+    }
+    if (found)
+      out.good(fmt::format("{}: {}", feed.name, program));
+    else
+      out.bad(fmt::format("{}: there is no program {}; install it or correct feeds.command", feed.name, program));
+  }
+}
+
+void examine_port(findings& out, const settings& config) {
+  fmt::print("gateway\n");
+  if (!config.gateway.enabled) return out.note("it is off");
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(config.gateway.port));
+  if (inet_pton(AF_INET, config.gateway.address.c_str(), &at.sin_addr) != 1) return out.note(fmt::format("{} is not an IPv4 address: not tried", config.gateway.address));
+  auto handle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;
+  setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(handle, reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0)
+    out.good(fmt::format("{}:{} is free", config.gateway.address, config.gateway.port));
+  else
+    out.bad(fmt::format("{}:{} cannot be opened ({}): stop what uses it, or set gateway.port", config.gateway.address, config.gateway.port, std::strerror(errno)));
+  close(handle);
+  if (config.gateway.crash_hook) out.note("gateway.crash_hook is on: anyone who reaches the port can crash actors; it is for tests");
+}
+
+int examine(const std::string& path) {
+  findings out;
+  examine_machine(out);
+  fmt::print("config {}\n", path.empty() ? "(defaults)" : path);
+  auto config = settings_from(path);
+  if (!config) {
+    out.bad(config.error().message);
+  } else {
+    out.good("valid");
+    std::error_code error;
+    auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+    auto built = program.parent_path() / "feeds";
+    examine_data(out, *config);
+    examine_feeds(out, *config, std::filesystem::exists(built, error) ? built.string() : program.string());
+    examine_port(out, *config);
+  }
+  fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : fmt::format("{} problems", out.count()));
+  return out.count() == 0 ? 0 : 1;
+}
+
+} // namespace
+
+void add_doctor(CLI::App& app, chosen_command& chosen) {
+  auto path = std::make_shared<std::string>();
+  auto* verb = app.add_subcommand("doctor", "Say what is wrong with this machine, the config, the data directory and the ports");
+  add_config_option(*verb, *path);
+  verb->callback([path, &chosen] { chosen = [path] { return examine(*path); }; });
+}
+
+} // namespace finstream

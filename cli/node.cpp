@@ -1,0 +1,215 @@
+#include "cli/node.hpp"
+
+#include "actors/appender.hpp"
+#include "actors/gateway.hpp"
+#include "actors/ingestor.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/window.hpp"
+#include "messages/schema/schema.hpp"
+#include "runtime/config/load.hpp"
+#include "runtime/log/log.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <random>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+
+namespace finstream {
+
+namespace {
+
+bar_rules rules_from(const settings& config) {
+  bar_rules rules;
+  auto& w = config.windows;
+  rules.intervals = w.intervals;
+  std::sort(rules.intervals.begin(), rules.intervals.end());
+  rules.clock = {w.allow_late_ms * millisecond, w.flush_timeout_ms * millisecond, w.resume_grace_ms * millisecond};
+  for (auto& set : config.source_sets) rules.sets.push_back({set.name, set.providers});
+  rules.max_open_windows = w.max_open_windows;
+  rules.schema = bar_schema_hash();
+  rules.config_hash = semantic_hash(config);
+  return rules;
+}
+
+// The number of partitions decides where an event is in the log: it is fixed when the log is created.
+expected<void> hold_partitions(bus& log, int partitions) {
+  auto saved = log.get("node", "partitions");
+  if (!saved) return tl::unexpected{saved.error()};
+  if (*saved && **saved != std::to_string(partitions))
+    return fail(errc::incompatible, "the data directory was created with partitions: " + **saved + ", the config says " + std::to_string(partitions)
+                                      + ": set it back, or give this node a new data directory");
+  if (*saved) return {};
+  transaction tx;
+  tx.writes.push_back({"node", "partitions", std::to_string(partitions)});
+  if (auto written = log.write(std::move(tx)); !written) return tl::unexpected{written.error()};
+  return {};
+}
+
+// ---- the cast, as data
+
+supervised_child partition_child(node_context* context, std::uint16_t partition) {
+  supervisor_plan plan;
+  plan.on_crash = strategy::rest_for_one; // a window reads from its appender: it starts again with it
+  plan.max_restarts = context->config->supervisor.max_restarts;
+  plan.period = context->config->supervisor.period_ms * millisecond;
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  plan.children.push_back({{"appender", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+    return caf::actor_cast<caf::actor>(spawn_metered<appender_state, caf::detached>(
+      system, *context->where, path, [=](appender_state& state) { state.prepare(context, partition); }));
+  }});
+  plan.children.push_back({{"window", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+    return caf::actor_cast<caf::actor>(
+      spawn_metered<window_state>(system, *context->where, path, [=](window_state& state) { state.prepare(context, partition); }));
+  }});
+  return {{std::to_string(partition), restart_kind::permanent, patience},
+          [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+}
+
+supervised_child feed_child(node_context* context, const feed_settings* feed) {
+  auto patience = (feed->stop_grace_ms + context->config->supervisor.stop_timeout_ms) * millisecond;
+  return {{feed->name, restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+    return caf::actor_cast<caf::actor>(
+      spawn_metered<ingestor_state>(system, *context->where, path, [=](ingestor_state& state) { state.prepare(context, feed); }));
+  }};
+}
+
+supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children) {
+  supervisor_plan plan;
+  plan.max_restarts = context->config->supervisor.max_restarts;
+  plan.period = context->config->supervisor.period_ms * millisecond;
+  auto patience = nanoseconds{0};
+  for (auto& child : children) patience += child.spec.stop_timeout;
+  plan.children = std::move(children);
+  return {{id, restart_kind::permanent, patience + second},
+          [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+}
+
+} // namespace
+
+node::node(settings config) : config_{std::move(config)} {}
+
+expected<std::unique_ptr<node>> node::start(settings config, const std::string& program_directory) {
+  std::unique_ptr<node> out{new node{std::move(config)}};
+  if (auto opened = out->open(program_directory); !opened) return tl::unexpected{opened.error()};
+  out->spawn_tree();
+  return out;
+}
+
+expected<void> node::open(const std::string& program_directory) {
+  embedded_bus_options options;
+  options.directory = config_.data_directory;
+  options.level = config_.bus.level;
+  options.sync_interval_ms = config_.bus.sync_interval_ms;
+  options.memtable_bytes = config_.bus.memtable_bytes;
+  options.cache_bytes = config_.bus.cache_bytes;
+  auto opened = open_embedded_bus(options);
+  if (!opened) return tl::unexpected{opened.error()};
+  log_ = std::move(*opened);
+  if (auto held = hold_partitions(*log_, config_.partitions); !held) return held;
+  context_.config = &config_;
+  context_.log = log_.get();
+  context_.time = &system_clock();
+  context_.metrics = &metrics_;
+  context_.where = &where_;
+  context_.figures = &figures_;
+  context_.seed = std::random_device{}();
+  context_.rules = rules_from(config_).save();
+  context_.feeds_directory = program_directory;
+  context_.version = FINSTREAM_VERSION;
+  lag_ = &metrics_.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.",
+                                  metrics::latency_bounds_seconds());
+  measure_process();
+  return {};
+}
+
+void node::spawn_tree() {
+  auto& s = config_.scheduler;
+  auto threads = s.threads > 0 ? static_cast<std::size_t>(s.threads) : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  actors_config_.set("scheduler.max-threads", threads);
+  actors_config_.set("scheduler.max-throughput", static_cast<std::size_t>(s.max_throughput));
+  actors_config_.set("work-stealing.moderate-poll-attempts", static_cast<std::size_t>(s.moderate_poll_attempts));
+  actors_ = std::make_unique<caf::actor_system>(actors_config_);
+  port_->store(config_.gateway.port);
+
+  auto* context = &context_;
+  auto patience = config_.supervisor.stop_timeout_ms * millisecond;
+  std::vector<supervised_child> partitions, feeds;
+  for (int p = 0; p < config_.partitions; ++p) partitions.push_back(partition_child(context, static_cast<std::uint16_t>(p)));
+  for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
+
+  // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers last.
+  supervisor_plan plan;
+  plan.max_restarts = config_.supervisor.max_restarts;
+  plan.period = config_.supervisor.period_ms * millisecond;
+  plan.children.push_back(branch(context, "partitions", std::move(partitions)));
+  plan.children.push_back({{"hub", restart_kind::permanent, patience}, [=, links = links_](caf::actor_system& system, const std::string& path) {
+    return caf::actor_cast<caf::actor>(spawn_metered<hub_state>(system, *context->where, path, [=](hub_state& state) { state.prepare(context, links); }));
+  }});
+  if (config_.gateway.enabled)
+    plan.children.push_back({{"gateway", restart_kind::permanent, patience}, [=, links = links_, port = port_](caf::actor_system& system, const std::string& path) {
+      return caf::actor_cast<caf::actor>(spawn_metered<gateway_state, caf::detached>(
+        system, *context->where, path, [=](gateway_state& state) { state.prepare(context, links, port); }));
+    }});
+  plan.children.push_back(branch(context, "feeds", std::move(feeds)));
+  root_ = spawn_supervisor(*actors_, context, "/", std::move(plan));
+  actors_->spawn<caf::hidden>([root = root_, ended = ended_](caf::event_based_actor* self) -> caf::behavior {
+    self->monitor(root);
+    self->set_down_handler([=](const caf::down_msg&) {
+      *ended = true;
+      self->quit();
+    });
+    return {[](caf::unit_t) {}};
+  });
+}
+
+void node::measure_process() {
+  auto& cpu = metrics_.make_gauge("finstream_process_cpu_seconds", "User and system time of the node, all threads.");
+  auto& memory = metrics_.make_gauge("finstream_process_resident_bytes", "Resident memory of the node.");
+  auto& disk = metrics_.make_gauge("finstream_log_bytes", "Bytes of the data directory.");
+  auto& written = metrics_.make_gauge("finstream_log_written_bytes", "Bytes written to the disk by this process, flushes and compactions included.");
+  auto& appended = metrics_.make_gauge("finstream_log_appended_bytes", "Bytes of records given to the log by this process.");
+  auto& clients = metrics_.make_gauge("finstream_clients", "WebSocket connections that are open.");
+  metrics_.before_exposition([this, &cpu, &memory, &disk, &written, &appended, &clients] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    cpu.set(seconds(usage.ru_utime) + seconds(usage.ru_stime));
+    std::uint64_t pages = 0, resident = 0;
+    std::ifstream{"/proc/self/statm"} >> pages >> resident;
+    memory.set(static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
+    auto s = log_->statistics();
+    disk.set(static_cast<double>(s.bytes_on_disk));
+    written.set(static_cast<double>(s.bytes_written));
+    appended.set(static_cast<double>(s.bytes_appended));
+    clients.set(static_cast<double>(links_->count()));
+  });
+}
+
+node_status node::status() const {
+  return {figures_.events, figures_.bars, figures_.duplicates, figures_.dead_letters, links_->count(), lag_->quantile(0.99), *ended_};
+}
+
+bool node::stop(nanoseconds deadline) {
+  figures_.draining = true;
+  caf::anon_send<caf::message_priority::high>(root_, verb::stop_v);
+  auto give_up_at = system_clock().monotonic() + deadline;
+  while (!*ended_ && system_clock().monotonic() < give_up_at) std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  return *ended_;
+}
+
+node::~node() {
+  if (!actors_) return;
+  if (!*ended_) caf::anon_send<caf::message_priority::high>(root_, caf::exit_msg{root_.address(), caf::make_error(caf::exit_reason::kill)});
+  root_ = nullptr;
+  where_.clear();
+  links_->set_socket(nullptr);
+  actors_.reset(); // waits for every actor
+  if (log_) log_->sync();
+}
+
+} // namespace finstream

@@ -1,0 +1,54 @@
+// A node: the composition root. It opens the log, wires the cast, and takes it down again; what runs is said by plan() alone.
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/hub.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace finstream {
+
+struct node_status {
+  std::uint64_t events = 0, bars = 0, duplicates = 0, dead_letters = 0, clients = 0;
+  double lag_p99_seconds = 0;
+  bool failed = false; // the root supervisor has given up
+};
+
+class node {
+public:
+  // Errors: locked, incompatible, corrupt_record, io_failure.
+  static expected<std::unique_ptr<node>> start(settings config, const std::string& program_directory);
+  ~node();
+
+  // Feeds are stopped and drained, clients told, checkpoints written. Returns false if `deadline` passed first.
+  bool stop(nanoseconds deadline);
+  node_status status() const;
+  const recovery_report& recovery() const { return log_->recovery(); }
+
+private:
+  explicit node(settings config);
+  expected<void> open(const std::string& program_directory);
+  void spawn_tree();
+  void measure_process();
+
+  settings config_;
+  std::unique_ptr<bus> log_;
+  metrics::registry metrics_;
+  node_figures figures_;
+  directory where_;
+  node_context context_;
+  std::shared_ptr<client_links> links_ = std::make_shared<client_links>();
+  std::shared_ptr<std::atomic<int>> port_ = std::make_shared<std::atomic<int>>(0);
+  std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
+  metrics::histogram* lag_ = nullptr;
+  caf::actor_system_config actors_config_;
+  std::unique_ptr<caf::actor_system> actors_;
+  caf::actor root_;
+};
+
+} // namespace finstream

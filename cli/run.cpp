@@ -1,0 +1,89 @@
+// finstream run: a node, until SIGTERM or SIGINT.
+#include "cli/commands.hpp"
+#include "cli/node.hpp"
+#include "cli/status_line.hpp"
+
+#include "runtime/log/log.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fmt/core.h>
+#include <memory>
+
+namespace finstream {
+
+namespace {
+
+constexpr nanoseconds stop_deadline = 5 * second;
+constexpr nanoseconds refresh_every = second / 2;
+
+// Where this program is: the feeds that come with it are beside it, in an installation and in a build directory.
+std::string feeds_directory() {
+  std::error_code error;
+  auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  auto built = program.parent_path() / "feeds";
+  return std::filesystem::exists(built / "finstream-feed-synthetic", error) ? built.string() : program.string();
+}
+
+int run(const std::string& path) {
+  auto config = settings_from(path);
+  if (!config) return report(config.error());
+  log::start({config->log.level, config->log.json});
+  // Blocked before the first thread starts, so that every thread leaves them to this one.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (auto s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto started = node::start(*config, feeds_directory());
+  if (!started) {
+    log::stop();
+    return report(started.error());
+  }
+  auto& live = **started;
+  log::info("node", "{} {} runs: {} partitions, {} feeds, data in {}, durability {}", config->node_name, FINSTREAM_VERSION, config->partitions,
+            config->feeds.size(), config->data_directory, to_string(config->bus.level));
+  for (auto& note : live.recovery().notes) log::warning("node", "{}", note);
+
+  auto code = 0;
+  {
+    status_line line;
+    for (;;) {
+      timespec wait{0, static_cast<long>(refresh_every)};
+      auto signal = sigtimedwait(&signals, nullptr, &wait);
+      if (signal == SIGTERM || signal == SIGINT) break;
+      auto now = live.status();
+      if (now.failed) {
+        log::error("node", "the supervision tree has given up: the log above says why");
+        code = 1;
+        break;
+      }
+      line.refresh(now, system_clock().monotonic());
+    }
+  }
+  log::info("node", "draining: feeds are stopped, clients told, checkpoints written");
+  if (code == 0 && !live.stop(stop_deadline)) {
+    log::error("node", "not everything was done within {} s; the log holds what was acknowledged", stop_deadline / second);
+    code = 1;
+  }
+  auto last = live.status();
+  log::info("node", "stopped: {} events, {} bars, {} duplicates, {} dead letters", last.events, last.bars, last.duplicates, last.dead_letters);
+  started->reset();
+  log::stop();
+  return code;
+}
+
+} // namespace
+
+void add_run(CLI::App& app, chosen_command& chosen) {
+  auto path = std::make_shared<std::string>();
+  auto* verb = app.add_subcommand("run", "Run a node until it is told to stop (SIGTERM, Ctrl-C)");
+  add_config_option(*verb, *path);
+  verb->footer("Example:\n  finstream run --config config/demo.yaml");
+  verb->callback([path, &chosen] { chosen = [path] { return run(*path); }; });
+}
+
+} // namespace finstream

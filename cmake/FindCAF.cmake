@@ -1,0 +1,45 @@
+# Debian ships CAF without a CMake package, so this finds it: CAF::core, CAF::io, CAF::openssl, and CAF_VERSION.
+find_path(CAF_INCLUDE_DIR caf/config.hpp)
+if(CAF_INCLUDE_DIR)
+  file(STRINGS "${CAF_INCLUDE_DIR}/caf/config.hpp" _line REGEX "^#define CAF_VERSION [0-9]+")
+  string(REGEX MATCH "[0-9]+" _number "${_line}") # 1706 means 0.17.6
+  math(EXPR _major "${_number} / 10000")
+  math(EXPR _minor "(${_number} / 100) % 100")
+  math(EXPR _patch "${_number} % 100")
+  set(CAF_VERSION "${_major}.${_minor}.${_patch}")
+endif()
+
+set(_required CAF_INCLUDE_DIR)
+foreach(component IN LISTS CAF_FIND_COMPONENTS)
+  string(TOUPPER ${component} _upper)
+  find_library(CAF_${_upper}_LIBRARY caf_${component})
+  if(CAF_${_upper}_LIBRARY)
+    set(CAF_${component}_FOUND TRUE)
+  endif()
+  list(APPEND _required CAF_${_upper}_LIBRARY)
+endforeach()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(CAF REQUIRED_VARS ${_required} VERSION_VAR CAF_VERSION HANDLE_COMPONENTS)
+
+if(CAF_FOUND)
+  find_package(Threads REQUIRED)
+  foreach(component IN LISTS CAF_FIND_COMPONENTS)
+    string(TOUPPER ${component} _upper)
+    if(NOT TARGET CAF::${component})
+      add_library(CAF::${component} UNKNOWN IMPORTED)
+      set_target_properties(CAF::${component} PROPERTIES
+        IMPORTED_LOCATION "${CAF_${_upper}_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${CAF_INCLUDE_DIR}")
+    endif()
+  endforeach()
+  # Every library of CAF must be named on the link line, so each component brings those beneath it.
+  target_link_libraries(CAF::core INTERFACE Threads::Threads)
+  if(TARGET CAF::io)
+    target_link_libraries(CAF::io INTERFACE CAF::core)
+  endif()
+  if(TARGET CAF::openssl)
+    target_link_libraries(CAF::openssl INTERFACE CAF::io)
+  endif()
+endif()
+mark_as_advanced(CAF_INCLUDE_DIR)

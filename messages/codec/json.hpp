@@ -1,0 +1,28 @@
+// Values and events -> JSON, into a string. Numbers are exact decimals written as JSON numbers; doubles in the shortest form
+// that reads back the same.
+#pragma once
+
+#include "messages/event/bar.hpp"
+#include "messages/event/market_event.hpp"
+#include "messages/event/sys_event.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace finstream {
+
+void append_json_string(std::string& out, std::string_view text); // with its quotes, escaped
+void append_json_decimal(std::string& out, decimal value);
+void append_json_integer(std::string& out, std::int64_t value);
+void append_json_timestamp(std::string& out, timestamp value); // with its quotes
+
+// The object without its surroundings: {"type":"tick","channel":"ticks.SPY","pos":"1-4711", ...}
+void append_tick_json(std::string& out, const event_batch& batch, const event_row& row, std::string_view position);
+void append_bar_json(std::string& out, const bar& x, std::string_view position);
+void append_end_of_interval_json(std::string& out, const end_of_interval& x, std::string_view position);
+void append_sys_event_json(std::string& out, const sys_event& x);
+
+// "1-4711": epoch and offset, opaque to clients.
+std::string position_text(std::uint64_t epoch, std::uint64_t offset);
+
+} // namespace finstream

@@ -1,0 +1,28 @@
+// Messages <-> msgpack, from their field lists: an array of the fields in order. Fields are only ever added at the end; a
+// reader takes what it knows and leaves what it does not, and a missing field keeps its default.
+#pragma once
+
+#include "messages/event/bar.hpp"
+#include "messages/event/dead_letter.hpp"
+#include "messages/event/source_event.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace finstream {
+
+std::string to_msgpack(const bar& x);
+std::string to_msgpack(const dead_letter& x);
+std::string to_msgpack(const source_event& x);
+
+// Any bytes are safe to decode. Errors: corrupt_record.
+expected<bar> bar_from_msgpack(std::string_view bytes);
+expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes);
+expected<source_event> source_event_from_msgpack(std::string_view bytes);
+
+// A record of topic `bars`: what one step of a partition gave, in order.
+std::string to_msgpack(const std::vector<derived>& xs);
+expected<std::vector<derived>> derived_from_msgpack(std::string_view bytes);
+
+} // namespace finstream

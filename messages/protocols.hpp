@@ -1,0 +1,86 @@
+// Every actor's interface, on one page. `INTERNAL` marks what an actor says to itself or hears from its own threads.
+#pragma once
+
+#include "messages/ids.hpp"
+
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace finstream {
+
+// Anyone in the tree says how it is.
+using observable = caf::typed_actor<caf::replies_to<verb::status>::with<status_report>>;
+
+// Anyone in the tree can be told to finish: it does what it must (drain, checkpoint) and quits.
+using managed = caf::typed_actor<caf::reacts_to<verb::stop>>::extend_with<observable>;
+
+// Supervises children from their specs.
+using supervisor_actor = caf::typed_actor<
+  // Starts the child at this path again, be it parked or well.
+  caf::replies_to<verb::restart, std::string>::with<bool>,
+  // INTERNAL: look after children that are being stopped.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
+// Hears that a chunk_part is in the log.
+using append_listener = caf::typed_actor<
+  // partition, and the number the sender gave the part.
+  caf::reacts_to<verb::appended, std::uint16_t, std::uint64_t>>;
+
+// Reads the records of a partition as they come.
+using entry_reader = caf::typed_actor<caf::reacts_to<fresh_entries>>;
+using bar_reader = caf::typed_actor<caf::reacts_to<fresh_bars>>;
+using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::uint64_t>>;
+
+// The one writer of a partition. Consumers pull from it; it answers when there is something.
+using appender_actor = caf::typed_actor<
+  caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
+  caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
+  caf::reacts_to<verb::pull_bars, std::uint64_t, bar_reader>,
+  // What the window made of the log; answered by `committed` with `dealt_with` once it is written.
+  caf::reacts_to<verb::commit, stage_result, commit_listener>,
+  // INTERNAL: log the passing of time; try again to write.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
+// Events -> bars of one partition.
+using window_actor = caf::typed_actor<
+  // INTERNAL: time for a checkpoint.
+  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::extend_with<managed>;
+
+// One feed process -> the log.
+using ingestor_actor = caf::typed_actor<
+  // INTERNAL: from the thread that waits for the process.
+  caf::reacts_to<feed_lines>,
+  caf::reacts_to<feed_long_line>,
+  caf::reacts_to<feed_error_line>,
+  caf::reacts_to<feed_exit>,
+  // INTERNAL: deadlines.
+  caf::reacts_to<verb::pulse>,
+  // Start the process again, be it parked or well.
+  caf::reacts_to<verb::restart>>::extend_with<append_listener>::extend_with<managed>;
+
+// Topics -> connections: encodes each record once.
+using hub_actor = caf::typed_actor<
+  caf::reacts_to<subscription_change>,
+  caf::reacts_to<sys_event>,
+  // INTERNAL: look for appenders that have come back.
+  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<bar_reader>::extend_with<managed>;
+
+// One client's WebSocket.
+using session_actor = caf::typed_actor<
+  // A text frame from the client.
+  caf::reacts_to<verb::said, std::string>,
+  // Its connection is gone: close code and reason.
+  caf::reacts_to<verb::closed, std::uint16_t, std::string>>::extend_with<managed>;
+
+// HTTP and WebSocket for clients. Requests and connections are named by number: the server's own, kept by the gateway.
+using gateway_actor = caf::typed_actor<
+  // INTERNAL: from the server's thread.
+  caf::reacts_to<verb::ask, std::uint64_t>,
+  caf::reacts_to<verb::opened, std::uint64_t>,
+  caf::reacts_to<verb::said, std::uint64_t, std::string>,
+  caf::reacts_to<verb::closed, std::uint64_t, std::uint16_t, std::string>>::extend_with<managed>;
+
+} // namespace finstream

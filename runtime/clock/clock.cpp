@@ -1,0 +1,28 @@
+#include "runtime/clock/clock.hpp"
+
+#include <ctime>
+
+namespace finstream {
+
+namespace {
+
+std::int64_t read(clockid_t id) {
+  timespec t{};
+  clock_gettime(id, &t);
+  return static_cast<std::int64_t>(t.tv_sec) * second + t.tv_nsec;
+}
+
+class machine_clock : public clock {
+public:
+  timestamp now() const override { return {read(CLOCK_REALTIME)}; }
+  nanoseconds monotonic() const override { return read(CLOCK_MONOTONIC); }
+};
+
+} // namespace
+
+const clock& system_clock() {
+  static const machine_clock instance;
+  return instance;
+}
+
+} // namespace finstream

@@ -1,0 +1,29 @@
+// YAML -> settings. `${NAME}` and `${NAME:-default}` are replaced in values from the environment; keys that are not
+// known are refused with their line and column and the nearest known key; so are values of the wrong type or out of
+// range.
+#pragma once
+
+#include "runtime/config/settings.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace finstream {
+
+using environment = std::function<std::optional<std::string>(const std::string& name)>;
+environment process_environment();
+
+// Errors: config_invalid, "FILE:LINE:COLUMN: what is wrong, and what to do".
+expected<settings> load_settings(const std::string& path, const environment& env = process_environment());
+expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env);
+
+// Every key with its effective value: `config print`. With help, each key's meaning and limits are comments above it,
+// as in config/default.yaml. What is printed can be loaded again.
+std::string settings_to_yaml(const settings& x, bool with_help = false);
+std::string settings_reference(); // config/REFERENCE.md: key, type, default, range, meaning
+
+// Hash of the settings that decide what a bar is (intervals, lateness, source sets, partitions ...): in every bar.
+std::uint64_t semantic_hash(const settings& x);
+
+} // namespace finstream

@@ -1,0 +1,233 @@
+#include "runtime/config/options.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace finstream {
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1u << 20;
+constexpr std::uint64_t gibibyte = 1u << 30;
+constexpr std::uint64_t tebibyte = std::uint64_t{1} << 40;
+constexpr std::uint64_t minute_ms = 60'000;
+constexpr std::uint64_t hour_ms = 60 * minute_ms;
+constexpr std::uint64_t day_ms = 24 * hour_ms;
+
+using table = std::vector<option>;
+
+template <class T>
+option number(std::string_view path, T& member, std::uint64_t least, std::uint64_t most, std::string_view help) {
+  return {.path = path, .value = &member, .help = help, .least = least, .most = most};
+}
+
+option text(std::string_view path, std::string& member, text_form form, std::string_view help) {
+  return {.path = path, .value = &member, .help = help, .form = form};
+}
+
+// Booleans, choices, lists: their type says what they may be.
+template <class T> option plain(std::string_view path, T& member, std::string_view help) {
+  return {.path = path, .value = &member, .help = help};
+}
+
+option deciding_bars(option x) {
+  x.decides_bars = true;
+  return x;
+}
+
+void add(table& out, std::initializer_list<option> rows) { out.insert(out.end(), rows); }
+
+void add_machine(table& out, settings& x) {
+  add(out,
+      {
+        plain("log.level", x.log.level, "The least important lines that are written."),
+        plain("log.json", x.log.json, "Whether a line of the log is one JSON object instead of text for people."),
+        number("scheduler.threads", x.scheduler.threads, 0, 256,
+               "Threads that run the actors; 0 means one for each core. More threads than cores only take turns."),
+        number("scheduler.max_throughput", x.scheduler.max_throughput, 1, 100'000,
+               "Messages an actor may handle before others get their turn. Without such a limit one backlog starves "
+               "all others."),
+        number("scheduler.moderate_poll_attempts", x.scheduler.moderate_poll_attempts, 0, 100'000,
+               "How often an idle thread looks for work before it sleeps longer. Hundreds burn a fifth of a core for "
+               "nothing."),
+        text("bus.type", x.bus.type, text_form::driver, "The driver that keeps the log."),
+        plain("bus.durability", x.bus.level,
+              "What an acknowledgement promises: none (lost if the process is killed), interval (survives kill -9, and "
+              "is on the disk "
+              "at most sync_interval_ms later), batch (on the disk first)."),
+        number("bus.sync_interval_ms", x.bus.sync_interval_ms, 1, minute_ms,
+               "How much of the log a power cut may cost at durability interval."),
+        number("bus.memtable_bytes", x.bus.memtable_bytes, mebibyte, 4 * gibibyte,
+               "Memory for what is not yet sorted to disk. Below 1 MiB the disk is kept busy with tiny files."),
+        number("bus.cache_bytes", x.bus.cache_bytes, 0, tebibyte, "Memory for blocks read from disk; 0 keeps none."),
+        number("bus.retain_bytes", x.bus.retain_bytes, 0, 1024 * tebibyte,
+               "Of topic events, per partition: older records are trimmed beyond this; 0 keeps all."),
+      });
+}
+
+void add_windows(table& out, window_settings& x) {
+  add(
+    out,
+    {
+      deciding_bars(
+        plain("windows.intervals", x.intervals,
+              "The bars that are built: spans that divide the unit above them, so that windows are aligned to it.")),
+      deciding_bars(
+        number("windows.allow_late_ms", x.allow_late_ms, 0, hour_ms,
+               "An event this much older than the newest one of its source still counts. Every bar is final that much "
+               "later.")),
+      deciding_bars(number("windows.flush_timeout_ms", x.flush_timeout_ms, 1, hour_ms,
+                           "A source without an event for this long is idle: nobody waits for it any more.")),
+      deciding_bars(number("windows.resume_grace_ms", x.resume_grace_ms, 0, hour_ms,
+                           "A source that is being restarted is waited for this long before it counts as idle.")),
+      number("windows.max_future_ms", x.max_future_ms, 0, day_ms,
+             "An event whose src_ts is further ahead of this machine's clock becomes a dead letter."),
+      deciding_bars(number(
+        "windows.revise_for_ms", x.revise_for_ms, 0, 0,
+        "How long after its end a bar may be revised by late events. Revisions are not there yet, so it must be 0 "
+        "(off).")),
+      number(
+        "windows.clock_interval_ms", x.clock_interval_ms, 10, minute_ms,
+        "How often the passing of time is logged while a window is open. Below 10 ms the log would hold little else."),
+      number("windows.duplicate_horizon_events", x.duplicate_horizon_events, 1, 1'000'000'000,
+             "Per partition: an event is recognised again this many events back. Each costs 16 bytes of memory."),
+      number("windows.max_open_windows", x.max_open_windows, 1, 1'000'000'000,
+             "Per partition, all intervals together. Beyond it the oldest window is closed early, so that memory has a "
+             "bound."),
+    });
+}
+
+void add_care(table& out, settings& x) {
+  add(out,
+      {
+        number("checkpoint.interval_ms", x.checkpoint.interval_ms, 10, hour_ms,
+               "Time between checkpoints: how much of the log a restart may have to read again."),
+        number("supervisor.max_restarts", x.supervisor.max_restarts, 0, 10'000,
+               "Restarts within period_ms; one more is passed on to the parent."),
+        number("supervisor.period_ms", x.supervisor.period_ms, 1, day_ms, "The time in which restarts are counted."),
+        number("supervisor.stop_timeout_ms", x.supervisor.stop_timeout_ms, 1, hour_ms,
+               "How long a child may take to stop before it is killed."),
+      });
+}
+
+void add_gateway(table& out, gateway_settings& x) {
+  add(
+    out,
+    {
+      plain("gateway.enabled", x.enabled, "Whether clients can connect at all."),
+      text("gateway.address", x.address, text_form::address,
+           "The IP address to listen on. There is no login yet, so by default only this machine can connect."),
+      number("gateway.port", x.port, 0, 65'535, "The TCP port; 0 takes any free one, which is printed at start."),
+      number("gateway.max_connections", x.max_connections, 1, 1'000'000,
+             "Clients at once. Each takes a file descriptor and some KiB of memory."),
+      number("gateway.max_subscriptions", x.max_subscriptions, 1, 1'000'000,
+             "Channels of one client; a wildcard counts as one."),
+      number("gateway.max_queue_bytes", x.max_queue_bytes, 4096, gibibyte,
+             "What may wait for a slow client before it is disconnected; times max_connections is the memory at risk."),
+      number("gateway.max_queue_age_ms", x.max_queue_age_ms, 1, hour_ms,
+             "How old the first of what waits for a slow client may be before it is disconnected."),
+      number("gateway.request_deadline_ms", x.request_deadline_ms, 1, hour_ms,
+             "How long a request may take to arrive, and its answer to be found."),
+      number("gateway.max_rows", x.max_rows, 1, 10'000'000, "Rows of one answer: it is built in memory."),
+      plain("gateway.crash_hook", x.crash_hook,
+            "Whether POST /v1/admin/crash?actor=PATH makes that actor throw. For tests of the supervision tree only."),
+    });
+}
+
+void add_limits(table& out, limit_settings& x) {
+  add(out, {
+             number("limits.credit_chunks", x.credit_chunks, 1, 1024,
+                    "Chunks of a feed that may be under way to the log before the feed is no longer read."),
+             number("limits.chunk_bytes", x.chunk_bytes, 4096, 64 * mebibyte,
+                    "How much of a feed's output is read at once."),
+             number("limits.recent_batches", x.recent_batches, 1, 1'000'000,
+                    "Per partition: batches kept in memory for consumers that are caught up."),
+             number("limits.dead_letters", x.dead_letters, 1, 1'000'000'000,
+                    "Dead letters kept in the log; older ones are trimmed."),
+           });
+}
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> sections{{
+  {"log", "The log goes to standard error."},
+  {"scheduler", "The threads that run the actors."},
+  {"bus", "The log of everything that happened, kept in the data directory."},
+  {"windows", "How events become bars."},
+  {"source_sets", "Providers whose events make one bar series together. Others have a series each."},
+  {"feeds", "External processes that print market events as lines of JSON."},
+  {"backoff", "The pause before a feed that crashed is started again: a random share of a step that doubles."},
+  {"checkpoint", "Where a restart goes on from."},
+  {"supervisor", "Restarting what crashes."},
+  {"gateway", "HTTP and WebSocket."},
+  {"limits", "How much may be on its way at once. With these and the limits above, memory has a bound."},
+}};
+
+} // namespace
+
+std::vector<option> options_of(settings& x) {
+  table out;
+  add(out, {
+             number("version", x.version, 1, 1, "The format of this file. There is only one as yet."),
+             text("node_name", x.node_name, text_form::name, "What this node calls itself in logs and status."),
+             text("data_directory", x.data_directory, text_form::any,
+                  "Where the log and the bars are kept. One node at a time may use it."),
+             deciding_bars(number(
+               "partitions", x.partitions, 1, 256,
+               "Shards of the log; a symbol always goes to the same one. Fixed for the life of a data directory.")),
+           });
+  add_machine(out, x);
+  add_windows(out, x.windows);
+  add(out, {
+             deciding_bars(plain("source_sets", x.source_sets, section_help("source_sets"))),
+             plain("feeds", x.feeds, section_help("feeds")),
+           });
+  add_care(out, x);
+  add_gateway(out, x.gateway);
+  add_limits(out, x.limits);
+  return out;
+}
+
+std::vector<option> options_of(source_set_settings& x) {
+  return {
+    text("name", x.name, text_form::name, "The provider that the common bars name."),
+    plain("providers", x.providers, "In rank order: of two events at the same time the first provider's comes first."),
+  };
+}
+
+std::vector<option> options_of(feed_settings& x) {
+  return {
+    text("name", x.name, text_form::name,
+         "What the feed is called in logs, metrics and the tree. No two feeds share one."),
+    plain("command", x.command,
+          "The program and its arguments, one text each: no shell splits them. A program without a slash is looked for "
+          "beside "
+          "finstream itself, then in PATH."),
+    plain("environment", x.environment, "Variables added to the node's own for this process."),
+    plain("round", x.round,
+          "What to do with a number of more than 9 decimals: refuse the event, or round half to even."),
+    plain("restart_after_eof", x.restart_after_eof, "Whether a feed that has said eof and ended is started again."),
+    number("ready_timeout_ms", x.ready_timeout_ms, 1, hour_ms,
+           "From the start to the first valid line; later than that the process counts as crashed."),
+    number("stop_grace_ms", x.stop_grace_ms, 0, hour_ms, "From SIGTERM to SIGKILL."),
+    number("overflow_kill_ms", x.overflow_kill_ms, 1, day_ms,
+           "A process whose output is held up for this long is killed, with reason BackpressureOverflow: its data "
+           "would be old."),
+    number("max_line_bytes", x.max_line_bytes, 256, 16 * mebibyte,
+           "A longer line becomes a dead letter, so that memory has a bound."),
+    number("max_keys", x.max_keys, 1, 100'000'000, "Pairs of provider and symbol. Each costs memory in every stage."),
+    number("backoff.initial_ms", x.backoff.initial_ms, 1, hour_ms, "The first step."),
+    number("backoff.max_ms", x.backoff.max_ms, 1, day_ms, "The step does not grow beyond this."),
+    number("backoff.healthy_after_ms", x.backoff.healthy_after_ms, 1, day_ms,
+           "A process that lived this long starts again from initial_ms."),
+    number("backoff.crash_limit", x.backoff.crash_limit, 1, 10'000,
+           "Crashes within crash_period_ms before the feed is parked."),
+    number("backoff.crash_period_ms", x.backoff.crash_period_ms, 1, day_ms, "The time in which crashes are counted."),
+  };
+}
+
+std::string_view section_help(std::string_view path) {
+  auto same = [&](auto& x) { return x.first == path; };
+  auto found = std::find_if(sections.begin(), sections.end(), same);
+  return found == sections.end() ? std::string_view{} : found->second;
+}
+
+} // namespace finstream

@@ -1,0 +1,15 @@
+add_executable(bus_writer "${CMAKE_SOURCE_DIR}/tests/runtime/bus_writer.cpp")
+target_link_libraries(bus_writer PRIVATE finstream_bus)
+
+finstream_suites(test_bus
+  LINK finstream_bus RocksDB::rocksdb-shared Threads::Threads
+  SUITES record_codec:runtime/bus_codec_test.cpp
+         bus_memory:runtime/bus_memory_test.cpp
+         bus_embedded_none:runtime/bus_embedded_none_test.cpp
+         bus_embedded_interval:runtime/bus_embedded_interval_test.cpp
+         bus_embedded_batch:runtime/bus_embedded_batch_test.cpp
+         bus_recovery:runtime/bus_recovery_test.cpp
+         bus_operation:runtime/bus_operation_test.cpp
+         bus_disk_full:runtime/bus_disk_full_test.cpp)
+add_dependencies(test_bus bus_writer)
+target_compile_definitions(test_bus PRIVATE FINSTREAM_BUS_WRITER="$<TARGET_FILE:bus_writer>")

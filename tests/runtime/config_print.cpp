@@ -1,0 +1,200 @@
+// What is printed can be loaded again, and the files in config/ are what is printed. After a change of the settings,
+// run `FINSTREAM_REWRITE=1` with this suite to print them anew.
+#define CAF_SUITE config_print
+
+#include "runtime/config/load.hpp"
+#include "runtime/config/options.hpp"
+#include "tests/support/suite.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <set>
+#include <sstream>
+
+using namespace finstream;
+
+namespace {
+
+const environment no_variables = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
+
+// Texts that YAML, or the replacement of variables, could misread.
+const std::vector<std::string> difficult_texts{"plain",      "",         " ",
+                                               "a b",        "--option", "- a",
+                                               "null",       "~",        "true",
+                                               "No",         "5",        "1e3",
+                                               ".5",         "a: b",     "a:",
+                                               "#no",        "a #b",     "'",
+                                               "\"",         "\\",       "a\\nb",
+                                               "line\nline", "tab\t",    "${HOME}",
+                                               "$$",         "$",        "{a}",
+                                               "[a]",        "&a",       "*a",
+                                               "!a",         "|",        ">",
+                                               "%",          "@",        "`",
+                                               "é",          "東京",     "\x01\x1b[0m\x7f",
+                                               "<<",         "=",        "2026-11-21",
+                                               "a,b",        "?",        "...",
+                                               "---"};
+
+// Gives an option another legal value, so that one that is not printed or not read is missed.
+void change(const option& x, std::mt19937& random) {
+  auto pick = [&](std::uint64_t least, std::uint64_t most) {
+    return std::uniform_int_distribution<std::uint64_t>{least, most}(random);
+  };
+  auto any_text = [&] { return difficult_texts[pick(0, difficult_texts.size() - 1)]; };
+  std::visit(
+    [&]<class T>(T* member) {
+      if constexpr (std::is_same_v<T, bool>) {
+        *member = !*member;
+      } else if constexpr (std::is_integral_v<T>) {
+        *member = static_cast<T>(pick(x.least, x.most));
+      } else if constexpr (std::is_same_v<T, log::level>) {
+        *member = static_cast<T>(pick(0, 4));
+      } else if constexpr (std::is_same_v<T, durability>) {
+        *member = static_cast<T>(pick(0, 2));
+      } else if constexpr (std::is_same_v<T, rounding>) {
+        *member = static_cast<T>(pick(0, 1));
+      } else if constexpr (std::is_same_v<T, std::string>) {
+        if (x.form == text_form::any) *member = "x" + any_text();
+        if (x.form == text_form::name) *member = "n" + std::to_string(pick(0, 1'000'000'000'000));
+        if (x.form == text_form::address) *member = "10.0.0." + std::to_string(pick(1, 254));
+      } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+        auto unique = "p" + std::to_string(pick(0, 1'000'000'000'000));
+        *member = {unique, unique + any_text(), unique + "-" + any_text() + "-"};
+      } else if constexpr (std::is_same_v<T, std::vector<nanoseconds>>) {
+        *member = {static_cast<nanoseconds>(3 * second), 30 * second, 1800 * second, 43'200 * second, 86'400 * second};
+      } else if constexpr (std::is_same_v<T, std::vector<std::pair<std::string, std::string>>>) {
+        *member = {{"A", any_text()}, {"B_2", any_text()}, {"_", any_text()}};
+      } else {
+        member->resize(pick(1, 3));
+        for (auto& entry : *member)
+          for (auto& inner : options_of(entry)) change(inner, random);
+      }
+    },
+    x.value);
+}
+
+settings random_settings(unsigned seed) {
+  std::mt19937 random{seed};
+  settings x;
+  for (auto& row : options_of(x)) change(row, random);
+  for (auto& feed : x.feeds) feed.backoff.max_ms = std::max(feed.backoff.max_ms, feed.backoff.initial_ms);
+  for (auto& set : x.source_sets) // "p7" and "p7" + "" would be one provider twice
+    if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
+  return x;
+}
+
+void check_file(const std::string& name, const std::string& printed) {
+  auto path = std::string{FINSTREAM_SOURCE_DIR} + "/config/" + name;
+  if (std::getenv("FINSTREAM_REWRITE") != nullptr) std::ofstream{path} << printed;
+  std::ostringstream kept;
+  kept << std::ifstream{path}.rdbuf();
+  if (kept.str() != printed)
+    CAF_ERROR("config/" << name << " is not what is printed now: run FINSTREAM_REWRITE=1 with this suite");
+}
+
+} // namespace
+
+CAF_TEST(config / default.yaml and config / REFERENCE.md are what is printed) {
+  check_file("default.yaml", settings_to_yaml({}, true));
+  check_file("REFERENCE.md", settings_reference());
+}
+
+CAF_TEST(config / default.yaml holds every key and means the defaults) {
+  auto path = std::string{FINSTREAM_SOURCE_DIR} + "/config/default.yaml";
+  auto result = load_settings(path, no_variables);
+  CAF_REQUIRE(result.has_value());
+  CAF_CHECK(*result == settings{});
+  std::ostringstream text;
+  text << std::ifstream{path}.rdbuf();
+  settings all;
+  feed_settings feed;
+  source_set_settings set;
+  for (auto& table : {options_of(all), options_of(feed), options_of(set)})
+    for (auto& x : table) {
+      auto key = " " + std::string{x.path.substr(x.path.rfind('.') + 1)} + ":";
+      if (("\n" + text.str()).find(key) == std::string::npos &&
+          text.str().find("\n" + key.substr(1)) == std::string::npos)
+        CAF_ERROR("not in config/default.yaml: " << std::string{x.path});
+    }
+}
+
+CAF_TEST(what is printed can be loaded again) {
+  for (unsigned seed = 1; seed <= 300; ++seed) {
+    auto x = random_settings(seed);
+    for (auto with_help : {false, true}) {
+      auto again = parse_settings(settings_to_yaml(x, with_help), "printed", no_variables);
+      if (!again) CAF_ERROR("seed " << seed << ": " << again.error().message);
+      if (again && !(*again == x)) CAF_ERROR("seed " << seed << " reads back differently:\n" << settings_to_yaml(x));
+    }
+  }
+}
+
+CAF_TEST(every row of the table sets a member of its own) {
+  auto lines_of = [](settings x) {
+    x.feeds.clear(), x.source_sets.clear(); // so that every print has the same lines
+    std::istringstream text{settings_to_yaml(x)};
+    std::vector<std::string> out;
+    for (std::string line; std::getline(text, line);) out.push_back(line);
+    return out;
+  };
+  // Of the lines printed for the defaults, those that no random settings ever change.
+  auto before = lines_of({});
+  std::set<std::string> unchanged{before.begin(), before.end()};
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    auto after = lines_of(random_settings(seed));
+    CAF_REQUIRE_EQUAL(before.size(), after.size());
+    for (std::size_t i = 0; i < before.size(); ++i)
+      if (before[i] != after[i] || before[i].back() == ':') unchanged.erase(before[i]);
+  }
+  // These have only one legal value as yet.
+  std::set<std::string> expected{"version: 1", "  type: embedded", "  revise_for_ms: 0", "source_sets: []",
+                                 "feeds: []"};
+  CAF_CHECK_EQUAL(unchanged, expected);
+}
+
+CAF_TEST(the paths of the table are unique and each has a help sentence) {
+  settings all;
+  feed_settings feed;
+  source_set_settings set;
+  for (auto& table : {options_of(all), options_of(feed), options_of(set)}) {
+    std::set<std::string_view> paths;
+    for (auto& x : table) {
+      CAF_CHECK(paths.insert(x.path).second);
+      CAF_CHECK(x.help.ends_with('.'));
+      if (x.path.find('.') != x.path.npos) CAF_CHECK(!section_help(x.path.substr(0, x.path.find('.'))).empty());
+    }
+  }
+}
+
+CAF_TEST(the hash of what decides a bar never changes for the same settings) {
+  // DO NOT CHANGE THIS VALUE: it is in every bar made with the defaults.
+  CAF_CHECK_EQUAL(semantic_hash({}), 0x6181c26d20da2416u);
+}
+
+CAF_TEST(the hash of what decides a bar changes with that and with nothing else) {
+  settings base;
+  base.source_sets = {{"a", {"x", "y"}}, {"b", {"z"}}};
+  auto with = [&](auto change_it) {
+    auto x = base;
+    change_it(x);
+    return semantic_hash(x);
+  };
+  std::set<std::uint64_t> different{semantic_hash(base)};
+  auto deciding = [&](auto change_it) { CAF_CHECK(different.insert(with(change_it)).second); };
+  deciding([](auto& x) { x.windows.intervals.pop_back(); });
+  deciding([](auto& x) { x.windows.allow_late_ms = 501; });
+  deciding([](auto& x) { x.windows.flush_timeout_ms = 501; });
+  deciding([](auto& x) { x.windows.resume_grace_ms = 501; });
+  deciding([](auto& x) { x.windows.revise_for_ms = 501; });
+  deciding([](auto& x) { x.partitions = 501; });
+  deciding([](auto& x) { x.source_sets[0].name = "c"; });
+  deciding([](auto& x) { std::swap(x.source_sets[0].providers[0], x.source_sets[0].providers[1]); });
+  deciding([](auto& x) { x.source_sets[0].providers = {"x,1:y"}; });
+  deciding([](auto& x) { x.source_sets.pop_back(); });
+  auto same = [&](auto change_it) { CAF_CHECK_EQUAL(with(change_it), semantic_hash(base)); };
+  same([](auto& x) { std::swap(x.source_sets[0], x.source_sets[1]); });
+  same([](auto& x) { std::swap(x.windows.intervals[0], x.windows.intervals[3]); });
+  same([](auto& x) { x.node_name = "other", x.data_directory = "other", x.gateway.port = 1, x.log.json = true; });
+  same([](auto& x) { x.feeds.emplace_back().name = "a"; });
+}

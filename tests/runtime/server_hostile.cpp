@@ -1,0 +1,254 @@
+// Clients that send garbage, read nothing, or come and go: they are dealt with, and the others notice nothing.
+#define CAF_SUITE server_hostile
+#include "runtime/server/server.hpp"
+#include "tests/runtime/server_client.hpp"
+#include "tests/support/suite.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <sys/resource.h>
+#include <thread>
+
+using namespace finstream;
+using namespace finstream::test;
+
+namespace {
+
+std::size_t open_descriptors() {
+  namespace fs = std::filesystem;
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator{"/proc/self/fd"}, fs::directory_iterator{}));
+}
+
+template <class F> bool eventually(const F& condition) {
+  auto end = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+// One who behaves, to see that the others do him no harm.
+struct witness {
+  witness(server& s, owner& people) : server_{s}, client_{s.port()} {
+    auto known = people.open.size();
+    client_.upgrade();
+    connection_ = people.wait_for_connection(known);
+  }
+  bool is_served() {
+    connection_->send(make_block("0"));
+    auto frame = client_.read_frame();
+    return frame && frame->payload == "[0]";
+  }
+  server& server_;
+  raw_client client_;
+  connection_ptr connection_;
+};
+
+} // namespace
+
+CAF_TEST(each violation of the protocol is closed with 4520) {
+  owner people;
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  std::string unmasked = "\x81\x02hi";
+  for (const auto& bytes : {unmasked, masked_frame(frame_kind::binary, "x"),
+                            masked_frame(frame_kind::text, std::string(64 * 1024 + 1, 'x')),
+                            masked_frame(frame_kind::text, "\xFF"), masked_frame(frame_kind::continuation, "x")}) {
+    raw_client client{server->port()};
+    client.upgrade();
+    client.send(bytes);
+    CAF_CHECK(client.read_close().starts_with("4520 protocol_error: "));
+  }
+  CAF_CHECK_EQUAL(people.closed.size(), 5u);
+  CAF_CHECK(people.texts.empty());
+  CAF_CHECK(bystander.is_served());
+}
+
+CAF_TEST(random bytes in place of a request or of frames end the connection at most) {
+  owner people;
+  server_options options;
+  options.request_deadline = 100 * millisecond;
+  options.close_deadline = 100 * millisecond;
+  auto server = must_start(options, people.events());
+  witness bystander{*server, people};
+  std::mt19937 random{7};
+  for (int round = 0; round < 200; ++round) {
+    raw_client client{server->port()};
+    if (round % 2 == 0) client.upgrade();
+    std::string bytes(1 + random() % 3000, 0);
+    for (auto& c : bytes) c = static_cast<char>(random());
+    client.send(bytes);
+    if (round % 3 == 0) client.reset();
+    if (round % 3 == 1) client.send(bytes);
+  }
+  CAF_CHECK(bystander.is_served());
+  CAF_CHECK(eventually([&] { return server->statistics().connections == 1; }));
+}
+
+CAF_TEST(a flood of pings is answered without being hoarded) {
+  owner people;
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  raw_client client{server->port()};
+  client.upgrade();
+  std::string flood;
+  for (int i = 0; i < 1000; ++i) flood += masked_frame(frame_kind::ping, "ping " + std::to_string(i));
+  std::thread reader{[&] {
+    // Not every ping needs its pong, but the last does.
+    for (auto frame = client.read_frame(); frame; frame = client.read_frame())
+      if (frame->payload == "the last") return;
+    CAF_ERROR("the last ping was not answered");
+  }};
+  for (int i = 0; i < 20; ++i) client.send(flood);
+  client.send(masked_frame(frame_kind::ping, "the last"));
+  reader.join();
+  CAF_CHECK(bystander.is_served());
+}
+
+CAF_TEST(a client that does not read is warned and closed with 4008 while others go on) {
+  owner people;
+  server_options options;
+  options.close_deadline = 600 * second; // it gets all the time it wants for the rest
+  auto server = must_start(options, people.events());
+  witness bystander{*server, people};
+  raw_client slow{server->port(), 4096};
+  slow.upgrade();
+  auto slow_id = people.wait_for_connection(1)->id();
+  auto both = std::make_shared<const std::vector<connection_ptr>>(people.open.begin(), people.open.end());
+  // The bystander has each record before the next is sent, so only one of the two is slow.
+  std::string record(50'000, '5');
+  std::size_t sent = 0;
+  for (auto frame = std::optional<received_frame>{received_frame{}}; people.closed.empty() && frame; ++sent) {
+    server->deliver(make_block(record), both);
+    frame = bystander.client_.read_frame();
+    CAF_REQUIRE(frame && frame->payload.size() == record.size() + 2);
+    CAF_REQUIRE(sent < 100'000u);
+  }
+  CAF_CHECK_EQUAL(people.closed.size(), 1u);
+  CAF_CHECK_EQUAL(people.closed[0].id, slow_id);
+  CAF_CHECK_EQUAL(people.closed[0].code, 4008u);
+  CAF_CHECK(people.closed[0].reason.starts_with("slow_client: queued "));
+  CAF_CHECK_EQUAL(people.warned.size(), 1u);
+  CAF_CHECK_EQUAL(people.warned[0], slow_id);
+  CAF_CHECK_EQUAL(server->statistics().slow_closed, 1u);
+  // What it has when it reads at last: whole frames, then the close frame, then nothing.
+  CAF_CHECK_EQUAL(slow.read_close(), "4008 " + people.closed[0].reason);
+  CAF_CHECK(bystander.is_served());
+}
+
+CAF_TEST(a queue that is too old is closed however short it is and the socket is reset) {
+  owner people;
+  server_options options;
+  options.max_queue_bytes = 1 << 30;
+  options.max_queue_age = 100 * millisecond;
+  options.close_deadline = 50 * millisecond;
+  auto server = must_start(options, people.events());
+  raw_client slow{server->port(), 4096};
+  slow.upgrade();
+  auto connection = people.wait_for_connection(0);
+  for (int i = 0; i < 200; ++i) connection->send(make_block(std::string(50'000, '5')));
+  CAF_CHECK(people.first_closing().starts_with("4008 slow_client: "));
+  CAF_CHECK(eventually([&] { return server->statistics().connections == 0; }));
+}
+
+CAF_TEST(a client that catches up after a warning is not closed and may be warned again) {
+  owner people;
+  server_options options;
+  options.max_queue_age = 3600 * second;
+  options.max_queue_bytes = 8 << 20;
+  auto server = must_start(options, people.events());
+  raw_client client{server->port(), 4096};
+  client.upgrade();
+  auto connection = people.wait_for_connection(0);
+  for (std::size_t round = 1; round <= 2; ++round) {
+    std::size_t sent = 0;
+    for (bool warned = false; !warned; ++sent) {
+      auto before = connection->statistics();
+      connection->send(make_block(std::string(50'000, '5')));
+      // The server has taken it when either counter has moved.
+      CAF_REQUIRE(eventually([&] {
+        auto now = connection->statistics();
+        return now.sent_bytes != before.sent_bytes || now.queued_bytes != before.queued_bytes;
+      }));
+      warned = people.warned.size() == round || connection->statistics().queued_bytes > options.max_queue_bytes / 2;
+      CAF_REQUIRE(sent < 100'000u);
+    }
+    CAF_REQUIRE(people.wait([&] { return people.warned.size() == round; }));
+    std::size_t bytes = 0;
+    while (bytes < sent * 50'001) {
+      auto frame = client.read_frame();
+      CAF_REQUIRE(frame.has_value());
+      if (frame->kind == frame_kind::text) bytes += frame->payload.size() - 1;
+    }
+  }
+  CAF_CHECK(people.closed.empty());
+}
+
+CAF_TEST(clients that come and go leave nothing behind) {
+  owner people;
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  auto descriptors = open_descriptors();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 250; ++i) {
+        raw_client client{server->port()};
+        if (i % 5 != 4) client.upgrade();
+        if (i % 2 == t % 2) client.reset();
+      }
+    });
+  for (int i = 0; i < 200; ++i) {
+    auto all = std::make_shared<std::vector<connection_ptr>>();
+    people.wait([&] {
+      all->assign(people.open.begin(), people.open.end());
+      return true;
+    });
+    server->deliver(make_block("{}"), all);
+  }
+  for (auto& x : threads) x.join();
+  CAF_CHECK(eventually([&] { return server->statistics().connections == 1; }));
+  CAF_CHECK(eventually([&] { return open_descriptors() == descriptors; }));
+  CAF_CHECK_EQUAL(people.open.size(), 801u);
+  CAF_CHECK(people.wait([&] { return people.closed.size() == 800; }));
+}
+
+CAF_TEST(a client that vanishes in the middle of a frame harms nobody) {
+  owner people;
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  for (std::size_t i = 0; i < 20; ++i) {
+    raw_client client{server->port(), 4096};
+    client.upgrade();
+    auto connection = people.wait_for_connection(1 + i);
+    for (int k = 0; k < 10; ++k) connection->send(make_block(std::string(100'000, '5')));
+    client.send("\x81"); // half a header of its own
+    i % 2 == 0 ? client.reset() : client.leave();
+  }
+  CAF_CHECK(people.wait([&] { return people.closed.size() == 20; }));
+  CAF_CHECK(eventually([&] { return server->statistics().connections == 1; }));
+  CAF_CHECK(bystander.is_served());
+}
+
+CAF_TEST(a server without descriptors goes on when there are some again) {
+  owner people;
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  // As many as are open now and no more: a few clients still fit, and then nobody does, on either side.
+  auto none_left = before;
+  none_left.rlim_cur = 0;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
+    none_left.rlim_cur = std::max<rlim_t>(none_left.rlim_cur, std::stoul(entry.path().filename().string()) + 1);
+  std::deque<raw_client> clients;
+  CAF_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_left) == 0);
+  while (clients.empty() || clients.back().connected()) clients.emplace_back(server->port());
+  CAF_CHECK(bystander.is_served());
+  CAF_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  clients.pop_back(); // for want of a descriptor it never was one
+  for (auto& client : clients) CAF_CHECK(client.upgrade().starts_with("HTTP/1.1 101"));
+  CAF_CHECK(bystander.is_served());
+}
