@@ -157,7 +157,8 @@ void node::spawn_tree() {
     }});
   plan.children.push_back(branch(context, "feeds", std::move(feeds)));
   root_ = spawn_supervisor(*actors_, context, "/", std::move(plan));
-  actors_->spawn<caf::hidden>([root = root_, ended = ended_](caf::event_based_actor* self) -> caf::behavior {
+  // Its handle is kept: an actor that nobody can reach is gone.
+  watcher_ = actors_->spawn<caf::hidden>([root = root_, ended = ended_](caf::event_based_actor* self) -> caf::behavior {
     self->monitor(root);
     self->set_down_handler([=](const caf::down_msg&) {
       *ended = true;
@@ -205,7 +206,7 @@ bool node::stop(nanoseconds deadline) {
 node::~node() {
   if (!actors_) return;
   if (!*ended_) caf::anon_send<caf::message_priority::high>(root_, caf::exit_msg{root_.address(), caf::make_error(caf::exit_reason::kill)});
-  root_ = nullptr;
+  root_ = watcher_ = nullptr;
   where_.clear();
   links_->set_socket(nullptr);
   actors_.reset(); // waits for every actor

@@ -49,6 +49,7 @@ private:
   caf::actor_system_config actors_config_;
   std::unique_ptr<caf::actor_system> actors_;
   caf::actor root_;
+  caf::actor watcher_; // sees the root's end
 };
 
 } // namespace finstream

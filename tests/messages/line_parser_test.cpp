@@ -51,13 +51,6 @@ void check_dead(const std::string& line, errc code, const std::string& part_of_r
     CAF_ERROR("\"" + letter.reason + "\" does not say \"" + part_of_reason + "\"");
 }
 
-control_line control(const std::string& line) {
-  auto chunk = parse(line);
-  CAF_REQUIRE(chunk.dead_letters.empty());
-  CAF_REQUIRE_EQUAL(chunk.controls.size(), 1u);
-  return chunk.controls[0];
-}
-
 } // namespace
 
 CAF_TEST(a v1 stream event becomes a row with its names beside it) {
@@ -237,7 +230,6 @@ CAF_TEST(an event from the future is refused and one that is a little ahead is n
   };
   CAF_CHECK_EQUAL(parse(with("2026-11-21T10:00:05Z")).events, 1u); // max_future is 5 s
   check_dead(with("2026-11-21T10:00:05.000000001Z"), errc::future, "src_ts: 2026-11-21T10:00:05.000000001Z");
-  check_dead(R"({"type":"heartbeat","src_ts":"2027-01-01T00:00:00Z"})", errc::future, "src_ts: ");
 }
 
 CAF_TEST(a line over the limit is refused whole) {
@@ -289,57 +281,6 @@ CAF_TEST(empty lines are nothing and carriage returns are tolerated) {
 
 CAF_TEST(of a key that comes twice the first counts) {
   CAF_CHECK_EQUAL(first_value(row_of(tick(R"("seq":1,"price":1,"price":2,"seq":3)"))), one);
-}
-
-CAF_TEST(a hello says whether the feed goes on where it stopped) {
-  auto hello = control(R"({"type":"hello","feed":"whatever","provider":"xnas","resumed":true})");
-  CAF_CHECK(hello.hello);
-  CAF_CHECK(hello.event.change == source_change::up);
-  CAF_CHECK(hello.event.resumed);
-  CAF_CHECK_EQUAL(hello.event.feed, "alpha");
-  CAF_CHECK_EQUAL(hello.event.provider, "xnas");
-  hello = control(R"({"type":"hello"})");
-  CAF_CHECK(!hello.event.resumed);
-  CAF_CHECK_EQUAL(hello.event.provider, "alpha");
-  check_dead(R"({"type":"hello","resumed":"yes"})", errc::bad_field, "resumed: must be true or false");
-}
-
-CAF_TEST(heartbeats gaps and ends become facts about the source) {
-  auto beat = control(R"({"type":"heartbeat","src_ts":"2026-11-21T09:00:00Z"})");
-  CAF_CHECK(beat.event.change == source_change::heartbeat);
-  CAF_CHECK_EQUAL(to_string(beat.event.at), "2026-11-21T09:00:00Z");
-  CAF_CHECK(!beat.hello);
-  CAF_CHECK_EQUAL(control(R"({"type":"heartbeat"})").event.at.ns, earliest.ns);
-  auto gap =
-    control(R"({"type":"gap","from":"2026-11-21T08:00:00Z","to":"2026-11-21T09:00:00Z","reason":"line down"})");
-  CAF_CHECK(gap.event.change == source_change::gap);
-  CAF_CHECK_EQUAL(to_string(gap.event.from), "2026-11-21T08:00:00Z");
-  CAF_CHECK_EQUAL(to_string(gap.event.at), "2026-11-21T09:00:00Z");
-  CAF_CHECK_EQUAL(gap.event.reason, "line down");
-  check_dead(R"({"type":"gap","to":"2026-11-21T09:00:00Z"})", errc::missing_field, "from is missing");
-  check_dead(R"({"type":"gap","from":"2026-11-21T09:00:00Z","to":"2026-11-21T08:00:00Z"})", errc::bad_field, "to: ");
-  CAF_CHECK(control(R"({"type":"eof","provider":"xnas"})").event.change == source_change::eof);
-  // An event may use their keys for its own ends.
-  CAF_CHECK_EQUAL(row_of(tick(R"("type":"event","seq":1,"price":1,"from":"NYSE","reason":7)")).seq, 1);
-}
-
-CAF_TEST(a control line knows how many events came before it) {
-  auto event = tick(R"("seq":1,"price":1)");
-  auto chunk = parse(event + event + R"({"type":"eof"})" + "\n" + event);
-  CAF_REQUIRE_EQUAL(chunk.controls.size(), 1u);
-  CAF_CHECK_EQUAL(chunk.controls[0].events_before, 2u);
-  CAF_CHECK_EQUAL(chunk.events, 3u);
-}
-
-CAF_TEST(the last resume token seen stays whatever lines come after it) {
-  line_parser parser{options()};
-  auto first = parser.parse(tick(R"("seq":1,"price":1,"resume":17)") + tick(R"("seq":2,"price":1)"), read_at);
-  CAF_CHECK_EQUAL(first.resume.token, "17");
-  CAF_CHECK_EQUAL(first.resume.seq, 2);
-  auto second = parser.parse(tick(R"("seq":3,"price":1)") + "no line\n", read_at);
-  CAF_CHECK_EQUAL(second.resume.token, "17");
-  CAF_CHECK_EQUAL(second.resume.seq, 3);
-  CAF_CHECK(!parser.parse("no line\n", read_at).has_resume);
 }
 
 CAF_TEST(events go to the partition of their symbol and all batches share the table of names) {

@@ -125,7 +125,11 @@ CAF_TEST(a full disk is said and the log goes on once there is room at level bat
   fills_up_and_recovers(durability::batch);
 }
 
-CAF_TEST(writing alone finds out that there is room again) {
+CAF_TEST(a full disk is said and the log goes on once there is room at level none) {
+  fills_up_and_recovers(durability::none);
+}
+
+CAF_TEST(whoever only goes on writing finds that there is room again) {
   small_disk disk;
   if (!disk.mounted()) return;
   auto log = must(open_embedded_bus(small_memtables(disk, durability::interval)));

@@ -1,0 +1,14 @@
+finstream_suites(test_logic LINK finstream_logic
+  SUITES bar_builder:actors/logic_bar_builder.cpp
+         bars:actors/logic_bars.cpp
+         bars_random:actors/logic_bars_random.cpp
+         bars_arrival:actors/logic_bars_arrival.cpp
+         bars_sources:actors/logic_bars_sources.cpp
+         bars_silence:actors/logic_bars_silence.cpp
+         bars_limits:actors/logic_bars_limits.cpp
+         bars_checkpoint:actors/logic_bars_checkpoint.cpp
+         bars_rules:actors/logic_bars_rules.cpp
+         source_clock:actors/logic_source_clock.cpp
+         event_memory:actors/logic_event_memory.cpp
+         restart_policy:actors/logic_restart_policy.cpp
+         subscription_table:actors/logic_subscription_table.cpp)
