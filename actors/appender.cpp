@@ -60,10 +60,8 @@ void appender_state::recover() {
       memory_->insert(*entry->events, duplicates_);
     }
   }
-  written_ = &context_->metrics->make_counter("finstream_log_records_total", "Records written to topic events.", {"partition"},
-                                              {std::to_string(partition_)});
-  write_seconds_ = &context_->metrics->make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",
-                                                      metrics::latency_bounds_seconds(), {"table"}, {"log"});
+  written_ = &context_->metrics->log_records(partition_);
+  write_seconds_ = &context_->metrics->write_seconds();
   ++context_->figures->partitions_recovered;
   auto start = std::make_shared<log_entry>();
   start->kind = static_cast<std::uint8_t>(record_kind::start);
@@ -87,8 +85,7 @@ batch_ptr appender_state::without_duplicates(const batch_ptr& events) {
   memory_->insert(*events, duplicates_);
   if (duplicates_.empty()) return events;
   context_->figures->duplicates += duplicates_.size();
-  context_->metrics->make_counter("finstream_duplicates_total", "Events that were in the log already.", {"feed"}, {events->feed})
-    .add(duplicates_.size());
+  context_->metrics->duplicates(events->feed).add(duplicates_.size());
   if (duplicates_.size() == events->rows.size()) return nullptr;
   auto fresh = std::make_shared<event_batch>();
   fresh->feed = events->feed;
@@ -147,9 +144,19 @@ bool appender_state::write(part& x) {
   if (!put(std::move(tx), offsets)) return false;
   if (x.fresh) context_->figures->events += x.fresh->rows.size();
   context_->figures->dead_letters += x.what->dead_letters.size();
+  if (!x.what->dead_letters.empty()) trim_dead_letters(offsets.back() + 1);
   remember(std::move(entries), offsets);
   self_->send(x.from, verb::appended_v, partition_, x.number);
   return true;
+}
+
+// Only so many are kept; a tenth more may pile up before the oldest go, so that trimming stays rare.
+void appender_state::trim_dead_letters(std::uint64_t next) {
+  auto kept = context_->config->limits.dead_letters;
+  auto range = context_->log->range(topic::dead_letters, partition_);
+  if (!range || next < range->head + kept + kept / 10) return;
+  if (auto trimmed = context_->log->trim(topic::dead_letters, partition_, next - kept); !trimmed)
+    log::warning(path_, "old dead letters cannot be trimmed: {}", trimmed.error().message);
 }
 
 // What a window that crashed had handed in comes again from its successor: the same, since it is a function of the log. So
@@ -167,7 +174,11 @@ bool appender_state::write(result& x) {
   std::uint64_t rejected = 0;
   for (auto& r : x.what.rejected)
     if (r.cause >= dealt_with_)
-      for (auto& letter : r.items) tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter)), ++rejected;
+      for (auto& letter : r.items) {
+        tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter));
+        context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
+        ++rejected;
+      }
   if (x.what.dealt_with > dealt_with_) tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
   if (x.what.snapshot) {
     tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(x.what.dealt_with, *x.what.snapshot)});
@@ -181,13 +192,25 @@ bool appender_state::write(result& x) {
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     fresh[i]->offset = offsets[i];
     next_bar_ = offsets[i] + fresh[i]->items.size();
-    context_->figures->bars += static_cast<std::uint64_t>(
-      std::count_if(fresh[i]->items.begin(), fresh[i]->items.end(), [](auto& item) { return std::holds_alternative<bar>(item); }));
+    for (auto& item : fresh[i]->items)
+      if (auto* b = std::get_if<bar>(&item)) count_bar(*b);
     recent_bars_.push_back(std::move(fresh[i]));
   }
   while (recent_bars_.size() > context_->config->limits.recent_batches) recent_bars_.pop_front();
   self_->send(x.from, verb::committed_v, x.what.dealt_with);
   return true;
+}
+
+void appender_state::count_bar(const bar& x) {
+  ++context_->figures->bars;
+  auto& counters = flushed_[{x.interval, x.symbol}];
+  if (counters.bars == nullptr) {
+    auto named = flushed_.size() <= context_->config->limits.metric_symbols * context_->config->windows.intervals.size();
+    auto window_ms = std::to_string(x.interval / millisecond);
+    counters = {&context_->metrics->bars_flushed(window_ms, named ? x.symbol : "other"), &context_->metrics->rows_flushed(window_ms)};
+  }
+  counters.bars->add();
+  counters.rows->add();
 }
 
 bool appender_state::write(time_passed&) {
@@ -210,8 +233,7 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
   if (!receipt) {
     if (!stalled_) log::error(path_, "writing to the log fails, the feeds wait: {}", receipt.error().message);
-    context_->metrics->make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"},
-                                    {"appender", std::string{to_string(receipt.error().code)}}).add();
+    context_->metrics->errors("appender", std::string{to_string(receipt.error().code)}).add();
     stalled_ = true;
     self_->delayed_send(self_, retry_pause, verb::pulse_v);
     return false;

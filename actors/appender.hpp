@@ -12,6 +12,7 @@
 #include "messages/protocols.hpp"
 
 #include <deque>
+#include <map>
 #include <variant>
 
 namespace finstream {
@@ -43,6 +44,7 @@ private:
   };
 
   void recover();
+  void trim_dead_letters(std::uint64_t next);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
   void on_pull(std::uint64_t offset, entry_reader reader);
   void on_pull_bars(std::uint64_t offset, bar_reader reader);
@@ -56,6 +58,7 @@ private:
   timestamp next_log_ts();
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
   void serve_readers();
+  void count_bar(const bar& x);
   batch_ptr without_duplicates(const batch_ptr& events);
   status_report status() const;
 
@@ -76,6 +79,11 @@ private:
   std::uint64_t next_bar_ = 0;
   std::vector<waiting<entry_reader>> readers_;
   std::vector<waiting<bar_reader>> bar_readers_;
+  struct flush_counters {
+    metrics::counter* bars = nullptr;
+    metrics::counter* rows = nullptr;
+  };
+  std::map<std::pair<nanoseconds, std::string>, flush_counters> flushed_; // by interval and symbol
   metrics::counter* written_ = nullptr;
   metrics::histogram* write_seconds_ = nullptr;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/metered.hpp"
+#include "actors/node_metrics.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/clock/clock.hpp"
 #include "runtime/config/settings.hpp"
@@ -28,7 +29,8 @@ struct node_context {
   const settings* config = nullptr;
   bus* log = nullptr;
   const clock* time = nullptr;
-  metrics::registry* metrics = nullptr;
+  metrics::registry* registry = nullptr;
+  node_metrics* metrics = nullptr;
   directory* where = nullptr;
   node_figures* figures = nullptr;
   std::uint64_t seed = 0;           // for jitter: chance is passed in

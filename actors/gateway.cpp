@@ -42,7 +42,7 @@ gateway_state::~gateway_state() {
 }
 
 gateway_state::interface::behavior_type gateway_state::behavior() {
-  requests_ = &context_->metrics->make_counter("finstream_http_requests_total", "HTTP requests answered.");
+  requests_ = &context_->metrics->http_requests();
   listen();
   return {
     [this](verb::ask, std::uint64_t number) { on_ask(number); },

@@ -22,6 +22,7 @@ void client_links::open(connection_ptr who) {
 void client_links::close(std::uint64_t id) {
   std::lock_guard lock{mutex_};
   open_.erase(id);
+  subscriptions_.erase(id);
 }
 connection_ptr client_links::find(std::uint64_t id) const {
   std::lock_guard lock{mutex_};
@@ -41,6 +42,24 @@ void client_links::set_socket(std::shared_ptr<server> socket) {
   socket_ = std::move(socket);
 }
 
+void client_links::remember(std::uint64_t id, const std::set<channel_pattern>& patterns) {
+  std::lock_guard lock{mutex_};
+  if (open_.contains(id)) subscriptions_[id] = patterns;
+}
+void client_links::remember(std::uint16_t partition, progress how_far) {
+  std::lock_guard lock{mutex_};
+  progress_[partition] = how_far;
+}
+std::map<std::uint64_t, std::set<channel_pattern>> client_links::remembered_subscriptions() const {
+  std::lock_guard lock{mutex_};
+  return subscriptions_;
+}
+std::optional<client_links::progress> client_links::remembered_progress(std::uint16_t partition) const {
+  std::lock_guard lock{mutex_};
+  auto at = progress_.find(partition);
+  return at == progress_.end() ? std::nullopt : std::optional{at->second};
+}
+
 // ---- the actor
 
 void hub_state::prepare(node_context* context, std::shared_ptr<client_links> links) {
@@ -51,8 +70,14 @@ void hub_state::prepare(node_context* context, std::shared_ptr<client_links> lin
 hub_state::interface::behavior_type hub_state::behavior() {
   epoch_ = context_->log->recovery().epoch;
   feeds_.resize(static_cast<std::size_t>(context_->config->partitions));
-  for (std::uint16_t p = 0; p < feeds_.size(); ++p)
-    if (auto range = context_->log->range(topic::bars, p)) feeds_[p].next_bar = range->next;
+  // After a crash it goes on where it was, for those who were there.
+  for (auto& [connection, patterns] : links_->remembered_subscriptions()) table_.set(connection, patterns);
+  for (std::uint16_t p = 0; p < feeds_.size(); ++p) {
+    if (auto known = links_->remembered_progress(p))
+      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar, feeds_[p].wants_events = known->wants_events;
+    else if (auto range = context_->log->range(topic::bars, p))
+      feeds_[p].next_bar = range->next;
+  }
   self_->set_down_handler([this](const caf::down_msg& down) {
     for (auto& feed : feeds_)
       if (feed.appender == down.source) feed.appender = nullptr, feed.pulling_events = feed.pulling_bars = false;
@@ -115,6 +140,7 @@ void hub_state::on_entries(const fresh_entries& fresh) {
   } else {
     for (auto& entry : fresh.entries) use(*entry);
   }
+  note_progress(fresh.partition);
   flush();
   pull(fresh.partition);
 }
@@ -135,8 +161,14 @@ void hub_state::on_bars(const fresh_bars& fresh) {
   } else {
     for (auto& record : fresh.records) use(*record);
   }
+  note_progress(fresh.partition);
   flush();
   pull(fresh.partition);
+}
+
+void hub_state::note_progress(std::uint16_t partition) {
+  auto& feed = feeds_[partition];
+  links_->remember(partition, {feed.next_event, feed.next_bar, feed.wants_events});
 }
 
 // ---- encoding
@@ -217,6 +249,7 @@ void hub_state::on_subscription(const subscription_change& change) {
     else
       patterns.erase(*pattern);
   }
+  links_->remember(change.connection, patterns);
   table_.set(change.connection, std::move(patterns));
   answer(change, who);
   for (std::uint16_t p = 0; p < feeds_.size(); ++p) pull(p);

@@ -14,6 +14,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 
 namespace finstream {
 
@@ -27,9 +29,21 @@ public:
   std::shared_ptr<server> socket() const;
   void set_socket(std::shared_ptr<server> socket);
 
+  // What the hub must not forget when it crashes: who wants what, and how far each partition has been published.
+  struct progress {
+    std::uint64_t next_event = 0, next_bar = 0; // offsets
+    bool wants_events = false;
+  };
+  void remember(std::uint64_t id, const std::set<channel_pattern>& patterns);
+  void remember(std::uint16_t partition, progress how_far);
+  std::map<std::uint64_t, std::set<channel_pattern>> remembered_subscriptions() const;
+  std::optional<progress> remembered_progress(std::uint16_t partition) const;
+
 private:
   mutable std::mutex mutex_;
   std::map<std::uint64_t, connection_ptr> open_;
+  std::map<std::uint64_t, std::set<channel_pattern>> subscriptions_;
+  std::map<std::uint16_t, progress> progress_;
   std::shared_ptr<server> socket_;
 };
 
@@ -64,6 +78,7 @@ private:
   void add_ticks(const log_entry& entry);
   void add_bars(const derived_record& record);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
+  void note_progress(std::uint16_t partition);
   void flush();
   void answer(const subscription_change& change, const connection_ptr& to);
   status_report status() const;

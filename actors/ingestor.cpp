@@ -28,11 +28,10 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
                                  b.crash_period_ms * millisecond},
                    context_->seed ^ std::hash<std::string>{}(feed_->name));
   auto& m = *context_->metrics;
-  events_ = &m.make_counter("stream_events_ingested_total", "Events read from feeds.", {"bus", "topic", "provider"},
-                            {context_->config->bus.type, "events", feed_->name});
-  lines_ = &m.make_counter("finstream_feed_lines_total", "Lines read from feeds.", {"feed"}, {feed_->name});
-  restarts_ = &m.make_counter("finstream_feed_restarts_total", "Times a feed's process was started again.", {"feed"}, {feed_->name});
-  up_ = &m.make_gauge("finstream_feed_up", "1 while the feed's process is ready.", {"feed"}, {feed_->name});
+  events_ = &m.events_ingested(feed_->name);
+  lines_ = &m.feed_lines(feed_->name);
+  restarts_ = &m.feed_restarts(feed_->name);
+  up_ = &m.feed_up(feed_->name);
   providers_.insert(feed_->name);
   appenders_.resize(static_cast<std::size_t>(context_->config->partitions));
   appender_lost_.resize(appenders_.size(), false);
@@ -86,7 +85,7 @@ void ingestor_state::start() {
   options.initial_credit = limits.credit_chunks;
   auto me = caf::actor_cast<caf::actor>(self_);
   child_events events;
-  events.on_lines = [me, run = run_](std::string lines) { caf::anon_send(me, feed_lines{run, std::move(lines)}); };
+  events.on_lines = [me, run = run_, time = context_->time](std::string lines) { caf::anon_send(me, feed_lines{run, time->now(), std::move(lines)}); };
   events.on_long_line = [me, run = run_](std::string first, std::uint64_t total) { caf::anon_send(me, feed_long_line{run, std::move(first), total}); };
   events.on_error_line = [me, run = run_](std::string line) { caf::anon_send(me, feed_error_line{run, std::move(line)}); };
   events.on_exit = [me, run = run_](child_exit end) { caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()}); };
@@ -176,14 +175,8 @@ void ingestor_state::on_pulse() {
       process_->kill();
     }
   }
-  // An appender that crashed is looked for by its name until its successor is there.
-  for (std::size_t p = 0; p < appenders_.size(); ++p) {
-    if (!appender_lost_[p]) continue;
-    if (!context_->where->find(partition_path(static_cast<std::uint16_t>(p), "appender"))) continue;
-    appender_lost_[p] = false;
-    for (auto& [number, waiting] : underway_)
-      if (auto at = waiting.parts.find(static_cast<std::uint16_t>(p)); at != waiting.parts.end()) send_part(at->first, number, at->second);
-  }
+  for (std::size_t p = 0; p < appenders_.size(); ++p)
+    if (appender_lost_[p]) find_successor(static_cast<std::uint16_t>(p));
   if (underway_.empty() && unsaved_resume_) save_resume_point();
 }
 
@@ -204,7 +197,7 @@ void ingestor_state::finish_if_drained() {
 
 void ingestor_state::on_lines(const feed_lines& what) {
   if (what.run != run_) return;
-  take(parser_->parse(what.lines, context_->time->now()), 1);
+  take(parser_->parse(what.lines, what.read_at), 1);
 }
 
 void ingestor_state::on_long_line(const feed_long_line& what) {
@@ -233,7 +226,7 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   lines_->add(parsed.lines);
   events_->add(parsed.events);
   for (auto& letter : parsed.dead_letters)
-    context_->metrics->make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"}, {"ingestor", std::string{to_string(letter.code)}}).add();
+    context_->metrics->errors("ingestor", std::string{to_string(letter.code)}).add();
   auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });
   if (greeted || parsed.events != 0) become_ready();
 
@@ -289,14 +282,28 @@ void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, s
   for (auto& [p, part] : mine.parts) send_part(p, number, part);
 }
 
+// A partition gets its parts in order, or events would be late by our own doing. So while one of them may not have arrived,
+// none goes past it: all of them wait for the next appender.
 void ingestor_state::send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part) {
+  if (appender_lost_[partition]) return;
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
-  if (!appender) return void(appender_lost_[partition] = true);
-  if (appenders_[partition] != appender.address()) {
-    appenders_[partition] = appender.address();
+  auto& known = appenders_[partition];
+  if (!appender || (known && known != appender.address())) return void(appender_lost_[partition] = true);
+  if (!known) {
+    known = appender.address();
     self_->monitor(appender);
   }
   self_->send(appender, verb::append_v, part, number, append_listener{self_});
+}
+
+// An appender that is not there is looked for by its name. The one that crashed may still be listed for a moment.
+void ingestor_state::find_successor(std::uint16_t partition) {
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
+  if (!appender || appender.address() == appenders_[partition]) return;
+  appenders_[partition] = nullptr;
+  appender_lost_[partition] = false;
+  for (auto& [number, waiting] : underway_)
+    if (auto at = waiting.parts.find(partition); at != waiting.parts.end()) send_part(partition, number, at->second);
 }
 
 void ingestor_state::on_appender_down(const caf::down_msg& down) {

@@ -48,6 +48,7 @@ private:
   void tell_source_change(source_change change, const std::string& reason);
   void hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume, int credit);
   void send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part);
+  void find_successor(std::uint16_t partition);
   void save_resume_point();
   void become_ready();
   void plan_restart(const std::string& why);

@@ -75,7 +75,7 @@ http_response answer_bars(const node_context& node, const http_request& request)
 }
 
 http_response answer_metrics(const node_context& node) {
-  return {200, "text/plain; version=0.0.4; charset=utf-8", node.metrics->exposition()};
+  return {200, "text/plain; version=0.0.4; charset=utf-8", node.registry->exposition()};
 }
 
 std::string tree_line(const actor_gauge& gauge, const std::string& state, nanoseconds now) {

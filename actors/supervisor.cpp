@@ -100,7 +100,7 @@ void supervisor_state::on_down(const caf::down_msg& down) {
 }
 
 void supervisor_state::on_crash(std::size_t index, const std::string& reason) {
-  context_->metrics->make_counter("finstream_actor_restarts_total", "Actors started again after a crash.", {"actor"}, {child_path(index)}).add();
+  context_->metrics->actor_restarts(child_path(index)).add();
   if (!intensity_->allow(context_->time->monotonic())) {
     log::error(child_path(index), "crashed once too often ({}): {} gives up and passes it on", reason, path_);
     for (auto& child : children_)

@@ -30,12 +30,10 @@ window_state::interface::behavior_type window_state::behavior() {
 }
 
 void window_state::recover() {
-  auto& metrics = *context_->metrics;
-  lag_seconds_ = &metrics.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.",
-                                         metrics::latency_bounds_seconds());
-  latency_ms_ = &metrics.make_histogram("microbatch_window_latency_ms", "How long the stage worked on one record of the log.",
-                                        metrics::latency_bounds_ms());
-  open_windows_ = &metrics.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition_)});
+  lag_seconds_ = &context_->metrics->pipeline_lag_seconds();
+  latency_ms_ = &context_->metrics->window_latency_ms();
+  open_windows_ = &context_->metrics->open_windows(partition_);
+  consumer_lag_ms_ = &context_->metrics->consumer_lag_ms(partition_);
   auto range = context_->log->range(topic::events, partition_);
   if (range) next_ = range->head;
   auto saved = context_->log->get(stage_table, snapshot_key(partition_));
@@ -92,6 +90,7 @@ void window_state::apply(const log_entry& entry) {
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
   if (auto bars = stage_.take_bars(entry)) result_.bars.push_back(std::move(bars));
+  consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
   if (auto rejected = stage_.take_rejected(entry)) result_.rejected.push_back(std::move(*rejected));
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
 }

@@ -48,6 +48,7 @@ private:
   metrics::histogram* lag_seconds_ = nullptr;
   metrics::histogram* latency_ms_ = nullptr;
   metrics::gauge* open_windows_ = nullptr;
+  metrics::gauge* consumer_lag_ms_ = nullptr;
 };
 
 } // namespace finstream

@@ -114,6 +114,7 @@ expected<void> node::open(const std::string& program_directory) {
   context_.config = &config_;
   context_.log = log_.get();
   context_.time = &system_clock();
+  context_.registry = &registry_;
   context_.metrics = &metrics_;
   context_.where = &where_;
   context_.figures = &figures_;
@@ -121,8 +122,10 @@ expected<void> node::open(const std::string& program_directory) {
   context_.rules = rules_from(config_).save();
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
-  lag_ = &metrics_.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.",
-                                  metrics::latency_bounds_seconds());
+  std::vector<std::string> feeds;
+  for (auto& feed : config_.feeds) feeds.push_back(feed.name);
+  metrics_.declare(feeds, config_.partitions, hash_hex(hash_text(schema_list())));
+  lag_ = &metrics_.pipeline_lag_seconds();
   measure_process();
   return {};
 }
@@ -169,13 +172,8 @@ void node::spawn_tree() {
 }
 
 void node::measure_process() {
-  auto& cpu = metrics_.make_gauge("finstream_process_cpu_seconds", "User and system time of the node, all threads.");
-  auto& memory = metrics_.make_gauge("finstream_process_resident_bytes", "Resident memory of the node.");
-  auto& disk = metrics_.make_gauge("finstream_log_bytes", "Bytes of the data directory.");
-  auto& written = metrics_.make_gauge("finstream_log_written_bytes", "Bytes written to the disk by this process, flushes and compactions included.");
-  auto& appended = metrics_.make_gauge("finstream_log_appended_bytes", "Bytes of records given to the log by this process.");
-  auto& clients = metrics_.make_gauge("finstream_clients", "WebSocket connections that are open.");
-  metrics_.before_exposition([this, &cpu, &memory, &disk, &written, &appended, &clients] {
+  registry_.before_exposition([this, &cpu = metrics_.cpu_seconds(), &memory = metrics_.resident_bytes(), &disk = metrics_.log_bytes(),
+                               &written = metrics_.written_bytes(), &appended = metrics_.appended_bytes(), &clients = metrics_.clients()] {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };

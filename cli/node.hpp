@@ -38,7 +38,8 @@ private:
 
   settings config_;
   std::unique_ptr<bus> log_;
-  metrics::registry metrics_;
+  metrics::registry registry_;
+  node_metrics metrics_{registry_};
   node_figures figures_;
   directory where_;
   node_context context_;

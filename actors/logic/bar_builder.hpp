@@ -43,8 +43,15 @@ struct bar_builder {
 
   // False, and nothing is changed, if a sum would overflow.
   [[nodiscard]] bool add(const contribution& x);
+  bool has_room_for(const contribution& x) const {
+    notional sum;
+    return checked_add(traded, multiply(x.close, x.volume), sum);
+  }
   void merge(const bar_builder& child);
-  bool fits() const { return !overflowed && volume <= std::numeric_limits<std::int64_t>::max(); }
+  bool fits() const {
+    using limits = std::numeric_limits<std::int64_t>;
+    return !overflowed && volume <= limits::max() && volume >= limits::min();
+  }
 
   void save(byte_writer& out) const;
   void load(byte_reader& in);

@@ -1,12 +1,20 @@
 #include "actors/logic/bar_stage.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace finstream {
 
+namespace {
+constexpr timestamp never{std::numeric_limits<std::int64_t>::max()};
+// Of one source within the longest interval. Beyond it the two oldest are taken for one, with what lies between them.
+constexpr std::size_t most_holes = 1000;
+} // namespace
+
 bar_stage::bar_stage(bar_rules rules) : rules_{std::move(rules)} {
-  ensure(!rules_.intervals.empty() && std::is_sorted(rules_.intervals.begin(), rules_.intervals.end()), "bar intervals ascend");
+  auto ascend = std::adjacent_find(rules_.intervals.begin(), rules_.intervals.end(), std::greater_equal<>{}) == rules_.intervals.end();
+  ensure(!rules_.intervals.empty() && rules_.intervals[0] > 0 && ascend, "bar intervals ascend");
   grid_ = std::accumulate(rules_.intervals.begin() + 1, rules_.intervals.end(), rules_.intervals[0],
                           [](auto a, auto b) { return std::gcd(a, b); });
   if (rules_.intervals[0] == grid_) grid_interval_ = 0;
@@ -26,31 +34,31 @@ void bar_stage::on_events(std::uint64_t first_offset, timestamp log_ts, const ev
 void bar_stage::on_source(timestamp log_ts, const source_event& what) {
   auto& set = sets_[find_set(what.provider)];
   auto rank = rank_in(set, what.provider);
-  auto newest_before = set.clock.newest();
   switch (what.change) {
     case source_change::heartbeat:
-      if (what.at != earliest && newest_before != earliest) {
+      if (what.at != earliest && set.clock.newest() != earliest) {
+        see_again(set, what.at);
         set.clock.advance(rank, what.at, log_ts);
         follow_watermark(set, set.clock.watermark(log_ts));
       }
       break;
-    case source_change::gap: set.holes.push_back({what.from, what.at}); break;
+    case source_change::gap: note_hole(set, what.from, what.at); break;
     case source_change::up:
-      // It goes on where it stopped, or what lies between is not known.
+      // It goes on where it stopped, or what lies between is not known. Of a set whose others were there nothing is missed.
       if (what.resumed)
         set.unknown_since = earliest;
-      else if (newest_before != earliest && set.unknown_since == earliest)
-        set.unknown_since = newest_before;
+      else if (set.clock.providers() == 1 || set.clock.is_down())
+        lose_sight(set);
       set.clock.change(rank, what.change, log_ts);
       break;
     case source_change::down:
-      if (newest_before != earliest && set.unknown_since == earliest) set.unknown_since = newest_before;
+    case source_change::restarting:
       set.clock.change(rank, what.change, log_ts);
+      if (set.clock.is_down()) lose_sight(set);
       break;
-    case source_change::restarting: set.clock.change(rank, what.change, log_ts); break;
     case source_change::eof:
       set.clock.change(rank, what.change, log_ts);
-      if (set.clock.providers() == 1) close_until(set, {std::numeric_limits<std::int64_t>::max()});
+      if (set.clock.providers() == 1) close_until(set, never);
       break;
   }
   follow_time(log_ts);
@@ -59,21 +67,33 @@ void bar_stage::on_source(timestamp log_ts, const source_event& what) {
 void bar_stage::on_clock(timestamp log_ts) { follow_time(log_ts); }
 
 void bar_stage::on_start(timestamp log_ts, const bar_rules& rules) {
-  if (rules.config_hash != rules_.config_hash) change_rules(rules);
-  for (auto& set : sets_) set.clock.node_started(log_ts);
+  if (rules.save() != rules_.save()) change_rules(rules);
+  for (auto& set : sets_) {
+    set.clock.node_started(log_ts);
+    lose_sight(set);
+  }
 }
 
 void bar_stage::change_rules(const bar_rules& rules) {
-  for (auto& set : sets_) close_until(set, {std::numeric_limits<std::int64_t>::max()});
+  for (auto& set : sets_) close_until(set, never);
   bar_stage next{rules};
   next.events_ = events_;
   next.output_ = take_output();
   for (auto& set : sets_) {
-    auto& heir = next.sets_[next.find_set(set.providers.front())];
-    if (heir.name != set.name || heir.providers != set.providers) continue;
-    heir.clock.adopt(set.clock);
-    heir.accept_from = set.accept_from;
-    heir.first_seen = set.first_seen;
+    for (auto& provider : set.providers) {
+      auto& heir = next.sets_[next.find_set(provider)];
+      if (heir.name != set.name) continue;
+      if (heir.providers == set.providers) heir.clock.adopt(set.clock);
+      heir.accept_from = set.accept_from;
+      // Of an interval that is new, what lies before is no part.
+      heir.first_seen = set.first_seen == never ? never : std::max(set.first_seen, set.accept_from);
+      heir.holes = set.holes;
+      heir.unknown_since = set.unknown_since;
+      for (std::size_t i = 0; i < rules.intervals.size(); ++i)
+        for (std::size_t j = 0; j < rules_.intervals.size(); ++j)
+          if (rules.intervals[i] == rules_.intervals[j]) heir.said_until[i] = set.said_until[j];
+      break;
+    }
   }
   *this = std::move(next);
 }
@@ -86,46 +106,44 @@ void bar_stage::add_event(target& where, const event_batch& batch, const event_r
   auto& set = sets_[where.set];
   if (row.src_ts < set.accept_from) return reject(errc::late, batch, row, offset, set.accept_from - row.src_ts);
   contribution x{{row.src_ts.ns, where.rank, row.seq, offset}, {}, {}, {}, {}, {}};
-  auto trade = [&](std::int64_t at, std::int64_t size) {
-    x.open = x.high = x.low = x.close = price{{at}};
-    x.volume = quantity{{size}};
-  };
-  auto symbol = [&] { return (*batch.keys)[row.key].symbol; };
-  auto fits = true;
-  if (row.kind == event_kind::tick) {
-    if (where.trade < 0) where.trade = make_series(where.set, symbol());
-    trade(row.values[0], row.values[1]);
-    fits = count_in(where.trade, x);
-  } else if (row.kind == event_kind::bar) {
-    if (where.trade < 0) where.trade = make_series(where.set, symbol());
-    x.open.units = row.values[0], x.high.units = row.values[1], x.low.units = row.values[2], x.close.units = row.values[3];
-    x.volume.units = row.values[4];
-    fits = count_in(where.trade, x);
-  } else {
-    // A quote makes two series, as if its sides were trades.
-    if (where.bid < 0) where.bid = make_series(where.set, symbol() + ".BID"), where.ask = make_series(where.set, symbol() + ".ASK");
-    trade(row.values[0], row.values[2]);
-    fits = count_in(where.bid, x);
-    trade(row.values[1], row.values[3]);
-    fits = count_in(where.ask, x) && fits;
-  }
-  if (!fits) reject(errc::overflow, batch, row, offset, 0);
+  if (!count(where, row, (*batch.keys)[row.key].symbol, x)) return reject(errc::overflow, batch, row, offset, 0);
   ++events_;
   if (row.src_ts < set.first_seen) set.first_seen = row.src_ts;
-  if (set.unknown_since != earliest) {
-    if (row.src_ts > set.unknown_since) set.holes.push_back({set.unknown_since, row.src_ts});
-    set.unknown_since = earliest;
-  }
+  if (set.unknown_since != earliest) see_again(set, row.src_ts);
   if (set.clock.advance(where.rank, row.src_ts, log_ts) && row.src_ts >= set.next_boundary)
     follow_watermark(set, set.clock.watermark(log_ts));
   if (open_windows_ > rules_.max_open_windows) enforce_limit(set);
 }
 
-bool bar_stage::count_in(std::int32_t index, const contribution& x) {
+// False, and it is counted nowhere, if a sum would overflow.
+bool bar_stage::count(target& where, const event_row& row, const std::string& symbol, contribution& x) {
+  auto trade = [&](std::int64_t at, std::int64_t size) {
+    x.open = x.high = x.low = x.close = price{{at}};
+    x.volume = quantity{{size}};
+  };
+  if (row.kind == event_kind::quote) {
+    // Two series, as if its sides were trades.
+    if (where.bid < 0) where.bid = make_series(where.set, symbol + ".BID"), where.ask = make_series(where.set, symbol + ".ASK");
+    auto &bids = window_at(where.bid, row.src_ts.ns), &asks = window_at(where.ask, row.src_ts.ns);
+    trade(row.values[1], row.values[3]);
+    auto ask = x;
+    trade(row.values[0], row.values[2]);
+    return asks.has_room_for(ask) && bids.add(x) && asks.add(ask);
+  }
+  if (where.trade < 0) where.trade = make_series(where.set, symbol);
+  if (row.kind == event_kind::tick) {
+    trade(row.values[0], row.values[1]);
+  } else {
+    x.open.units = row.values[0], x.high.units = row.values[1], x.low.units = row.values[2], x.close.units = row.values[3];
+    x.volume.units = row.values[4];
+  }
+  return window_at(where.trade, row.src_ts.ns).add(x);
+}
+
+bar_builder& bar_stage::window_at(std::int32_t index, std::int64_t ts) {
   auto& open = series_[static_cast<std::uint32_t>(index)].grid.open;
-  auto ts = x.order.src_ts;
-  if (!open.empty() && ts >= open.back().start && ts < open.back().start + grid_) return open.back().add(x);
-  return grid_window(static_cast<std::uint32_t>(index), floor_to({ts}, grid_).ns).add(x);
+  if (!open.empty() && ts >= open.back().start && ts < open.back().start + grid_) return open.back();
+  return grid_window(static_cast<std::uint32_t>(index), floor_to({ts}, grid_).ns);
 }
 
 bar_builder& bar_stage::grid_window(std::uint32_t index, std::int64_t start) {
@@ -175,19 +193,21 @@ void bar_stage::flush_idle(set_state& set, timestamp log_ts) {
   follow_watermark(set, std::min(set.clock.extrapolated(log_ts), passed));
 }
 
+// Of the windows that are open; the largest number if none is.
+std::int64_t bar_stage::first_end(const set_state& set) const {
+  auto end = set.grid_open.empty() ? never.ns : set.grid_open.begin()->first;
+  for (auto& open : set.longer_open)
+    if (!open.empty()) end = std::min(end, open.begin()->first);
+  return end;
+}
+
 // Closes what is open and ends at or before `limit`, in the order of ends, then intervals, then names.
 void bar_stage::close_until(set_state& set, timestamp limit) {
-  auto longer = std::vector<std::size_t>{};
-  for (std::size_t i = 0; i < rules_.intervals.size(); ++i)
-    if (static_cast<std::int32_t>(i) != grid_interval_) longer.push_back(i);
   for (;;) {
-    auto end = std::numeric_limits<std::int64_t>::max();
-    if (!set.grid_open.empty()) end = set.grid_open.begin()->first;
-    for (auto i : longer)
-      if (!set.longer_open[i].empty()) end = std::min(end, set.longer_open[i].begin()->first);
-    if (end > limit.ns || end == std::numeric_limits<std::int64_t>::max()) return;
+    auto end = first_end(set);
+    if (end > limit.ns || end == never.ns) return;
     if (!set.grid_open.empty() && set.grid_open.begin()->first == end) close_grid(set, end);
-    for (auto i : longer)
+    for (std::size_t i = 0; i < set.longer_open.size(); ++i)
       if (!set.longer_open[i].empty() && set.longer_open[i].begin()->first == end) close_longer(set, i, end);
     set.accept_from = std::max(set.accept_from, timestamp{end});
   }
@@ -197,17 +217,20 @@ void bar_stage::close_grid(set_state& set, std::int64_t end) {
   auto indices = in_name_order(std::move(set.grid_open.begin()->second));
   set.grid_open.erase(set.grid_open.begin());
   if (grid_interval_ >= 0) say_silence(set, static_cast<std::size_t>(grid_interval_), {end - grid_});
+  auto had_bars = false;
   for (auto index : indices) {
     auto& open = series_[index].grid.open;
     auto at = std::find_if(open.begin(), open.end(), [&](auto& x) { return x.start == end - grid_; });
     if (at->trades != 0) { // nothing, if its only event did not fit
+      had_bars = true;
       merge_up(set, index, *at);
       if (grid_interval_ >= 0) emit(set, series_[index], *at, grid_);
     }
     open.erase(at);
     --open_windows_;
   }
-  if (grid_interval_ >= 0) say_end(set, static_cast<std::size_t>(grid_interval_), {end - grid_}, {end}, true);
+  if (grid_interval_ >= 0 && had_bars)
+    say_end(set, static_cast<std::size_t>(grid_interval_), {end - grid_}, {end}, interval_reason::closed);
 }
 
 void bar_stage::merge_up(set_state& set, std::uint32_t index, const bar_builder& child) {
@@ -239,12 +262,13 @@ void bar_stage::close_longer(set_state& set, std::size_t interval, std::int64_t 
     open.erase(at);
     --open_windows_;
   }
-  say_end(set, interval, {end - span}, {end}, true);
+  say_end(set, interval, {end - span}, {end}, interval_reason::closed);
 }
 
+// Closes the oldest windows of the set that has opened one too many, though they are not complete: what comes for them now
+// is late, and said to be.
 void bar_stage::enforce_limit(set_state& set) {
-  if (set.grid_open.empty()) return;
-  close_until(set, {set.grid_open.begin()->first});
+  while (open_windows_ > rules_.max_open_windows && first_end(set) != never.ns) close_until(set, {first_end(set)});
 }
 
 // ---- what leaves
@@ -279,28 +303,63 @@ void bar_stage::emit(const set_state& set, const series& of, const bar_builder& 
 // The share of the window that no hole covers. The time before the source was first seen is a hole too.
 void bar_stage::judge_coverage(const set_state& set, bar& x) const {
   auto missing = nanoseconds{0};
+  auto counted_to = x.start; // what lies before is counted already
   auto subtract = [&](timestamp from, timestamp to, bar_flag flag) {
-    auto overlap = std::min(to, x.end) - std::max(from, x.start);
-    if (to <= x.start || from >= x.end || overlap <= 0) return;
-    missing += overlap;
+    if (std::max(from, x.start) >= std::min(to, x.end)) return;
     x.flags |= flag;
+    from = std::max(from, counted_to), to = std::min(to, x.end);
+    if (from < to) missing += to - from, counted_to = to;
   };
   subtract(x.start, set.first_seen, partial_start);
-  for (auto& h : set.holes) subtract(h.from, h.to, gap);
+  for (auto& h : set.holes)
+    if (set.unknown_since == earliest || h.from < set.unknown_since) subtract(h.from, h.to, gap);
   if (set.unknown_since != earliest) subtract(set.unknown_since, x.end, gap);
   auto length = x.end - x.start;
-  missing = std::min(missing, length);
   x.coverage.units = static_cast<std::int64_t>(static_cast<int128>(length - missing) * units_per_one / length);
 }
 
-void bar_stage::say_silence(set_state& set, std::size_t interval, timestamp until) {
-  auto& said = set.said_until[interval];
-  if (said == earliest) said = floor_to(set.first_seen, rules_.intervals[interval]);
-  if (until > said) say_end(set, interval, said, until, false);
+// What the source sends from here on is not known, till it is heard again.
+void bar_stage::lose_sight(set_state& set) {
+  if (set.unknown_since == earliest) set.unknown_since = set.clock.newest();
 }
 
-void bar_stage::say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, bool had_bars) {
-  auto reason = had_bars ? interval_reason::closed : set.clock.is_down() ? interval_reason::feed_down : interval_reason::no_trades;
+void bar_stage::see_again(set_state& set, timestamp from) {
+  if (set.unknown_since != earliest) note_hole(set, set.unknown_since, from);
+  set.unknown_since = earliest;
+}
+
+void bar_stage::note_hole(set_state& set, timestamp from, timestamp to) {
+  if (from >= to) return;
+  auto first = std::lower_bound(set.holes.begin(), set.holes.end(), from, [](auto& h, auto t) { return h.to < t; });
+  auto last = first;
+  for (; last != set.holes.end() && last->from <= to; ++last) from = std::min(from, last->from), to = std::max(to, last->to);
+  set.holes.insert(set.holes.erase(first, last), {from, to});
+  if (set.holes.size() <= most_holes) return;
+  set.holes[1].from = set.holes[0].from;
+  set.holes.erase(set.holes.begin());
+}
+
+// An interval without bars that a hole touches was one in which the source was not there.
+void bar_stage::say_silence(set_state& set, std::size_t interval, timestamp until) {
+  auto span = rules_.intervals[interval];
+  auto& said = set.said_until[interval];
+  if (said == earliest) said = floor_to(set.first_seen, span);
+  auto whole = [&](timestamp t) { return t >= until ? until : std::min(until, floor_to(t + (span - 1), span)); };
+  auto silent = [&](timestamp to) {
+    if (to > said) say_end(set, interval, said, to, interval_reason::no_trades);
+  };
+  auto missed = [&](timestamp from, timestamp to) {
+    if (to <= said || from >= until) return;
+    silent(floor_to(from, span));
+    say_end(set, interval, said, whole(to), interval_reason::feed_down);
+  };
+  for (auto& h : set.holes)
+    if (set.unknown_since == earliest || h.from < set.unknown_since) missed(h.from, h.to);
+  if (set.unknown_since != earliest) missed(set.unknown_since, never);
+  silent(until);
+}
+
+void bar_stage::say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, interval_reason reason) {
   output_.records.emplace_back(end_of_interval{set.name, rules_.intervals[interval], start, end, reason});
   set.said_until[interval] = std::max(set.said_until[interval], end);
 }

@@ -88,6 +88,7 @@ private:
   struct hole {
     timestamp from, to;
   };
+  using open_ends = std::map<std::int64_t, std::vector<std::uint32_t>>; // end of an open window -> its series
   // One source set's state in this partition.
   struct set_state {
     std::string name;
@@ -97,10 +98,10 @@ private:
     timestamp next_boundary = earliest; // the watermark has nothing to do before this
     timestamp first_seen{std::numeric_limits<std::int64_t>::max()}; // smallest accepted src_ts
     std::vector<timestamp> said_until;  // by interval: ends of intervals are said up to here
-    std::vector<hole> holes;            // of source time in which something was missed
+    std::vector<hole> holes;            // of source time in which something was missed: apart from one another, ascending
     timestamp unknown_since = earliest; // down without a promise to go on: a hole that has no end yet
-    std::map<std::int64_t, std::vector<std::uint32_t>> grid_open; // end of an open grid window -> its series
-    std::vector<std::map<std::int64_t, std::vector<std::uint32_t>>> longer_open; // the same, by interval
+    open_ends grid_open;
+    std::vector<open_ends> longer_open; // by interval
   };
   // What an event's key number means here.
   struct target {
@@ -109,24 +110,30 @@ private:
     std::int32_t trade = -1, bid = -1, ask = -1; // series, made when first used
   };
 
+  bool load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span, open_ends& open);
   void change_rules(const bar_rules& rules);
   target make_target(const series_key& key);
   std::uint32_t find_set(const std::string& provider);
   std::uint32_t rank_in(const set_state& set, const std::string& provider) const;
   std::int32_t make_series(std::uint32_t set, std::string symbol);
   void add_event(target& where, const event_batch& batch, const event_row& row, std::uint64_t offset, timestamp log_ts);
-  bool count_in(std::int32_t index, const contribution& x);
+  bool count(target& where, const event_row& row, const std::string& symbol, contribution& x);
+  bar_builder& window_at(std::int32_t index, std::int64_t ts);
   bar_builder& grid_window(std::uint32_t index, std::int64_t start);
   void reject(errc code, const event_batch& batch, const event_row& row, std::uint64_t offset, nanoseconds lateness);
 
   void follow_time(timestamp log_ts);
   void follow_watermark(set_state& set, timestamp watermark);
   void flush_idle(set_state& set, timestamp log_ts);
+  std::int64_t first_end(const set_state& set) const;
   void close_until(set_state& set, timestamp limit);
   void close_grid(set_state& set, std::int64_t end);
   void close_longer(set_state& set, std::size_t interval, std::int64_t end);
-  void say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, bool had_bars);
+  void say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, interval_reason reason);
   void say_silence(set_state& set, std::size_t interval, timestamp until);
+  static void lose_sight(set_state& set);
+  static void see_again(set_state& set, timestamp from);
+  static void note_hole(set_state& set, timestamp from, timestamp to);
   void emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval);
   void judge_coverage(const set_state& set, bar& x) const;
   void merge_up(set_state& set, std::uint32_t index, const bar_builder& child);

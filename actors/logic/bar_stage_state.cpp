@@ -2,12 +2,14 @@
 #include "actors/logic/bar_stage.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace finstream {
 
 namespace {
 constexpr std::uint64_t state_version = 1;
 constexpr std::uint64_t rules_version = 1;
+constexpr nanoseconds longest_span = 366 * 86'400 * second; // of an interval, a lateness, a time-out
 } // namespace
 
 std::string bar_rules::save() const {
@@ -45,7 +47,10 @@ expected<bar_rules> bar_rules::load(std::string_view bytes) {
   x.max_open_windows = in.number();
   x.schema = in.number();
   x.config_hash = in.number();
-  auto sane = !x.intervals.empty() && x.intervals.front() > 0 && std::is_sorted(x.intervals.begin(), x.intervals.end())
+  auto ascend = std::adjacent_find(x.intervals.begin(), x.intervals.end(), std::greater_equal<>{}) == x.intervals.end();
+  auto possible = [](nanoseconds span) { return span >= 0 && span <= longest_span; };
+  auto sane = !x.intervals.empty() && x.intervals.front() > 0 && ascend && possible(x.intervals.back())
+              && possible(x.clock.allow_late) && possible(x.clock.flush_timeout) && possible(x.clock.resume_grace)
               && std::none_of(x.sets.begin(), x.sets.end(), [](auto& set) { return set.providers.empty(); });
   if (!in.done() || !sane) return fail(errc::corrupt_record, "the rules in the log cannot be read");
   return x;
@@ -117,6 +122,7 @@ std::string bar_stage::save() const {
 
 expected<bar_stage> bar_stage::load(std::string_view bytes) {
   byte_reader in{bytes};
+  auto bad = [](const char* why) { return fail(errc::corrupt_record, std::string{"the checkpoint "} + why); };
   if (in.number() != state_version) return fail(errc::incompatible, "the checkpoint was written by another version");
   auto rules = bar_rules::load(in.text());
   if (!rules) return tl::unexpected{rules.error()};
@@ -125,6 +131,7 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
   for (auto n = in.count(8); n != 0; --n) {
     auto& set = out.sets_[out.find_set(std::string{in.text()})];
     set.clock.load(in);
+    if (set.clock.providers() != set.providers.size()) return bad("has another number of sources in a set");
     for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since}) t->ns = in.signed_number();
     for (auto& t : set.said_until) t.ns = in.signed_number();
     set.holes.resize(in.count(2));
@@ -132,23 +139,31 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
   }
   for (auto n = in.count(3); n != 0 && in.good(); --n) {
     auto set = in.number();
-    if (set >= out.sets_.size()) return fail(errc::corrupt_record, "the checkpoint names a source that is not there");
+    if (set >= out.sets_.size()) return bad("names a source that is not there");
     auto index = static_cast<std::uint32_t>(out.make_series(static_cast<std::uint32_t>(set), std::string{in.text()}));
-    auto load_windows = [&](window_list& windows, nanoseconds span, auto& open) {
-      windows.open.resize(in.count(48));
-      for (auto& w : windows.open) {
-        w.load(in);
-        open[w.start + span].push_back(index);
-        ++out.open_windows_;
-      }
-    };
+    if (index + 1 != out.series_.size()) return bad("has a series twice");
     auto& s = out.series_[index];
     auto& state = out.sets_[static_cast<std::size_t>(set)];
-    load_windows(s.grid, out.grid_, state.grid_open);
-    for (std::size_t i = 0; i < s.longer.size(); ++i) load_windows(s.longer[i], out.rules_.intervals[i], state.longer_open[i]);
+    auto good = out.load_windows(in, s.grid, index, out.grid_, state.grid_open);
+    for (std::size_t i = 0; i < s.longer.size(); ++i)
+      good = out.load_windows(in, s.longer[i], index, out.rules_.intervals[i], state.longer_open[i]) && good;
+    if (!good) return bad("has a window that does not begin where one can");
   }
-  if (!in.done()) return fail(errc::corrupt_record, "the checkpoint is cut, or bytes follow it");
+  if (!in.done()) return bad("is cut, or bytes follow it");
   return out;
+}
+
+bool bar_stage::load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span, open_ends& open) {
+  windows.open.resize(in.count(48));
+  auto previous = std::numeric_limits<std::int64_t>::min();
+  for (auto& w : windows.open) {
+    w.load(in);
+    if (w.start <= previous || w.start % span != 0 || w.start > std::numeric_limits<std::int64_t>::max() - span) return false;
+    previous = w.start;
+    open[w.start + span].push_back(index);
+    ++open_windows_;
+  }
+  return true;
 }
 
 } // namespace finstream

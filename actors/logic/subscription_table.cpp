@@ -1,5 +1,6 @@
 #include "actors/logic/subscription_table.hpp"
 
+#include "messages/value/excerpt.hpp"
 #include "messages/value/timestamp.hpp"
 
 #include <algorithm>
@@ -17,15 +18,16 @@ std::string channel_pattern::text() const {
 
 expected<channel_pattern> parse_channel(std::string_view text) {
   auto bad = [&](const std::string& why) {
-    return fail(errc::bad_command, "\"" + std::string{text.substr(0, 80)} + "\" is not a channel: " + why
+    return fail(errc::bad_command, "\"" + excerpt(text) + "\" is not a channel: " + why
                                      + "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
   };
   if (text == "status") return channel_pattern{channel_pattern::kind::status, "", ""};
   auto dot = text.find('.');
   if (dot == std::string_view::npos) return bad("it has no dot");
   auto kind = text.substr(0, dot), rest = text.substr(dot + 1);
-  if (kind == "ticks" && !rest.empty()) return channel_pattern{channel_pattern::kind::ticks, "", std::string{rest}};
-  if (kind != "bars") return bad("nothing is published under \"" + std::string{kind.substr(0, 40)} + "\"");
+  if (kind == "ticks" && rest.empty()) return bad("it names no symbol");
+  if (kind == "ticks") return channel_pattern{channel_pattern::kind::ticks, "", std::string{rest}};
+  if (kind != "bars") return bad("nothing is published under \"" + excerpt(kind) + "\"");
   dot = rest.find('.');
   if (dot == std::string_view::npos || dot + 1 == rest.size()) return bad("it names no symbol");
   auto interval = std::string{rest.substr(0, dot)};

@@ -1,6 +1,8 @@
 // What a feed's process gave, told to its ingestor by the thread that waits for it. INTERNAL to one process.
 #pragma once
 
+#include "messages/value/timestamp.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -9,6 +11,7 @@ namespace finstream {
 // `run` counts the starts of the process, so that the last words of an earlier one are not taken for the present one's.
 struct feed_lines {
   std::uint64_t run = 0;
+  timestamp read_at; // the ingest_ts of what is in them
   std::string lines;
 };
 struct feed_long_line {

@@ -39,14 +39,18 @@ template <message T> std::string schema_of(const char* name) {
 }
 
 void add(std::string& out, const char* name, const std::string& text) {
-  char hash[17];
-  std::snprintf(hash, sizeof(hash), "%016llx", static_cast<unsigned long long>(hash_text(text)));
-  out += std::string{name} + " " + hash + " " + text + "\n";
+  out += std::string{name} + " " + hash_hex(hash_text(text)) + " " + text + "\n";
 }
 
 } // namespace
 
 std::uint64_t hash_text(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+
+std::string hash_hex(std::uint64_t hash) {
+  char out[17];
+  std::snprintf(out, sizeof(out), "%016llx", static_cast<unsigned long long>(hash));
+  return out;
+}
 
 std::string schema_list() {
   std::string out;

@@ -135,16 +135,20 @@ void add_gateway(table& out, gateway_settings& x) {
 }
 
 void add_limits(table& out, limit_settings& x) {
-  add(out, {
-             number("limits.credit_chunks", x.credit_chunks, 1, 1024,
-                    "Chunks of a feed that may be under way to the log before the feed is no longer read."),
-             number("limits.chunk_bytes", x.chunk_bytes, 4096, 64 * mebibyte,
-                    "How much of a feed's output is read at once."),
-             number("limits.recent_batches", x.recent_batches, 1, 1'000'000,
-                    "Per partition: batches kept in memory for consumers that are caught up."),
-             number("limits.dead_letters", x.dead_letters, 1, 1'000'000'000,
-                    "Dead letters kept in the log; older ones are trimmed."),
-           });
+  add(
+    out,
+    {
+      number("limits.credit_chunks", x.credit_chunks, 1, 1024,
+             "Chunks of a feed that may be under way to the log before the feed is no longer read."),
+      number("limits.chunk_bytes", x.chunk_bytes, 4096, 64 * mebibyte, "How much of a feed's output is read at once."),
+      number("limits.recent_batches", x.recent_batches, 1, 1'000'000,
+             "Per partition: batches kept in memory for consumers that are caught up."),
+      number(
+        "limits.metric_symbols", x.metric_symbols, 0, 1'000'000,
+        "Symbols with metrics of their own; the others share the label other, so that the metrics page stays bounded."),
+      number("limits.dead_letters", x.dead_letters, 1, 1'000'000'000,
+             "Dead letters kept in the log; older ones are trimmed."),
+    });
 }
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 11> sections{{

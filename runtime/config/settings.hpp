@@ -120,6 +120,7 @@ struct limit_settings {
   int credit_chunks = 4;              // chunks of a feed that may be underway to the log
   std::uint64_t chunk_bytes = 256 * 1024;
   std::uint64_t recent_batches = 64;  // per partition, kept in memory for consumers that are caught up
+  std::uint64_t metric_symbols = 1000; // with metrics of their own; the others share one
   std::uint64_t dead_letters = 100'000; // kept in the log; older ones are trimmed
 
   friend bool operator==(const limit_settings&, const limit_settings&) = default;

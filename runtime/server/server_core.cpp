@@ -115,7 +115,7 @@ void server_core::shut_down() {
     std::lock_guard lock{mutex_};
     gone_ = true;
   }
-  stopping = true;
+  stopping = is_shut_ = true;
   if (on_shutdown) on_shutdown();
   on_room = on_shutdown = nullptr;
   take_inbox();
@@ -245,6 +245,7 @@ void server_core::schedule_sweep() {
 
 // Every deadline of every connection is looked at here: one timer instead of several for each.
 void server_core::sweep() {
+  if (is_shut_) return; // the timer had gone off before it could be cancelled
   auto now = system_clock().monotonic();
   for (auto& x : https.snapshot()) x->sweep(now);
   for (auto& x : websockets.snapshot()) x->sweep(now);

@@ -139,6 +139,7 @@ private:
   std::size_t first_dirty_ = 0;
   std::vector<handover> taken_; // from the inbox, kept for its capacity
   std::uint64_t next_id_ = 1;
+  bool is_shut_ = false;
 
   mutable std::mutex mutex_; // for what is below
   std::condition_variable emptied_;

@@ -12,8 +12,8 @@ namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 using tcp = boost::asio::ip::tcp;
 
-expected<void> follow_stream(const std::string& host, std::uint16_t port, const std::string& path, const std::string& first_command,
-                             const std::function<bool(std::string_view)>& on_text) {
+expected<void> follow_stream(const std::string& host, std::uint16_t port, const std::string& path,
+                             const std::string& first_command, const std::function<bool(std::string_view)>& on_text) {
   auto where = host + ":" + std::to_string(port);
   boost::asio::io_context io;
   tcp::resolver resolver{io};
@@ -21,7 +21,8 @@ expected<void> follow_stream(const std::string& host, std::uint16_t port, const 
   boost::system::error_code error;
   auto found = resolver.resolve(host, std::to_string(port), error);
   if (!error) boost::asio::connect(socket.next_layer(), found, error);
-  if (error) return fail(errc::io_failure, "connecting to " + where + ": " + error.message() + "; does a node run there?");
+  if (error)
+    return fail(errc::io_failure, "connecting to " + where + ": " + error.message() + "; does a node run there?");
   socket.read_message_max(0);
   socket.handshake(where, path, error);
   if (error) return fail(errc::io_failure, where + " does not speak WebSocket at " + path + ": " + error.message());
@@ -39,7 +40,8 @@ expected<void> follow_stream(const std::string& host, std::uint16_t port, const 
   }
   auto& reason = socket.reason();
   if (error == websocket::error::closed)
-    return fail(errc::io_failure, where + " closed the connection: " + std::to_string(reason.code) + " " + std::string{reason.reason.c_str()});
+    return fail(errc::io_failure, where + " closed the connection: " + std::to_string(reason.code) + " " +
+                                    std::string{reason.reason.c_str()});
   return fail(errc::io_failure, "reading from " + where + ": " + error.message());
 }
 

@@ -1,7 +1,7 @@
 # finstream_fuzz(NAME library...): one fuzz target from NAME.cpp. The libraries it tests must be seen by libFuzzer too: they
 # get its instrumentation, without its main().
 function(finstream_fuzz name)
-  set(file "${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.cpp")
+  set(file "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.cpp")
   if(NOT EXISTS "${file}")
     return()
   endif()

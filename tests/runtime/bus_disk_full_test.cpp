@@ -69,11 +69,14 @@ void check_all(const bus& log, std::uint64_t next) {
   CAF_CHECK_EQUAL(must(log.range(topic::events, 0)).next, next);
   std::uint64_t offset = 0;
   bool same = true;
-  while (offset < next)
-    for (const auto& x : must(log.read(topic::events, 0, offset, 1u << 20))) {
+  while (same && offset < next) {
+    auto found = must(log.read(topic::events, 0, offset, 1u << 20));
+    same = !found.empty();
+    for (const auto& x : found) {
       same = same && x.payload == payload_of(offset) && x.offset == offset;
       offset = x.next();
     }
+  }
   CAF_CHECK(same);
 }
 

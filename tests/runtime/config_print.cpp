@@ -16,6 +16,17 @@ using namespace finstream;
 
 namespace {
 
+// How many members an aggregate has: how many values it can be made of.
+struct any_value {
+  template <class T> operator T() const;
+};
+template <class T, class... Values> constexpr std::size_t members() {
+  if constexpr (requires { T{Values{}..., any_value{}}; })
+    return members<T, Values..., any_value>();
+  else
+    return sizeof...(Values);
+}
+
 const environment no_variables = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
 
 // Texts that YAML, or the replacement of variables, could misread.
@@ -151,6 +162,30 @@ CAF_TEST(every row of the table sets a member of its own) {
   std::set<std::string> expected{"version: 1", "  type: embedded", "  revise_for_ms: 0", "source_sets: []",
                                  "feeds: []"};
   CAF_CHECK_EQUAL(unchanged, expected);
+}
+
+CAF_TEST(every member of the settings has a row in the table) {
+  auto rows = [](auto x, std::string_view section) {
+    std::size_t n = 0;
+    for (auto& row : options_of(x)) {
+      auto dot = row.path.find('.');
+      n += (dot == row.path.npos ? std::string_view{} : row.path.substr(0, dot)) == section ? 1u : 0u;
+    }
+    return n;
+  };
+  // Eight members of `settings` are sections, one of `feed_settings` is.
+  CAF_CHECK_EQUAL(members<settings>() - 8, rows(settings{}, ""));
+  CAF_CHECK_EQUAL(members<feed_settings>() - 1, rows(feed_settings{}, ""));
+  CAF_CHECK_EQUAL(members<source_set_settings>(), rows(source_set_settings{}, ""));
+  CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
+  CAF_CHECK_EQUAL(members<log_settings>(), rows(settings{}, "log"));
+  CAF_CHECK_EQUAL(members<scheduler_settings>(), rows(settings{}, "scheduler"));
+  CAF_CHECK_EQUAL(members<bus_settings>(), rows(settings{}, "bus"));
+  CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
+  CAF_CHECK_EQUAL(members<checkpoint_settings>(), rows(settings{}, "checkpoint"));
+  CAF_CHECK_EQUAL(members<supervisor_settings>(), rows(settings{}, "supervisor"));
+  CAF_CHECK_EQUAL(members<gateway_settings>(), rows(settings{}, "gateway"));
+  CAF_CHECK_EQUAL(members<limit_settings>(), rows(settings{}, "limits"));
 }
 
 CAF_TEST(the paths of the table are unique and each has a help sentence) {

@@ -17,6 +17,7 @@
 #include <optional>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <thread>
 #include <unistd.h>
 
 namespace finstream::test {
@@ -149,6 +150,16 @@ private:
   std::string unread_;
 };
 
+// For what nobody is told of, such as a counter.
+template <class F> bool eventually(const F& condition) {
+  auto end = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 inline block_ptr make_block(std::string text) { return std::make_shared<const block>(block{std::move(text), 1, 0}); }
 
 // What the server said to its owner, and a way to wait until it has said it.
@@ -162,34 +173,45 @@ public:
 
   server_events events() {
     server_events result;
-    result.on_open = [this](connection_ptr x) { note([&] { open.push_back(std::move(x)); }); };
+    result.on_open = [this](connection_ptr x) { note([&] { open_.push_back(std::move(x)); }); };
     result.on_text = [this](const connection_ptr&, std::string text) {
-      note([&] { texts.push_back(std::move(text)); });
+      note([&] { texts_.push_back(std::move(text)); });
     };
     result.on_slow_warning = [this](const connection_ptr& x, std::uint64_t, nanoseconds) {
-      note([&] { warned.push_back(x->id()); });
+      note([&] { warned_.push_back(x->id()); });
     };
     result.on_closed = [this](const connection_ptr& x, std::uint16_t code, std::string reason) {
-      note([&] { closed.push_back({x->id(), code, std::move(reason)}); });
+      note([&] { closed_.push_back({x->id(), code, std::move(reason)}); });
     };
     return result;
   }
-  bool wait(const std::function<bool()>& condition) {
-    std::unique_lock lock{mutex_};
-    return changed_.wait_for(lock, patience, condition);
-  }
   connection_ptr wait_for_connection(std::size_t index) {
-    return wait([&] { return open.size() > index; }) ? open[index] : nullptr;
+    wait([&] { return open_.size() > index; });
+    std::lock_guard lock{mutex_};
+    return open_.size() > index ? open_[index] : nullptr;
+  }
+  bool wait_for_closings(std::size_t count) {
+    return wait([&] { return closed_.size() >= count; });
+  }
+  bool wait_for_texts(std::size_t count) {
+    return wait([&] { return texts_.size() >= count; });
+  }
+  bool wait_for_warnings(std::size_t count) {
+    return wait([&] { return warned_.size() >= count; });
   }
   std::string first_closing() {
-    if (!wait([&] { return !closed.empty(); })) return "nothing was closed";
-    return std::to_string(closed[0].code) + " " + closed[0].reason;
+    if (!wait_for_closings(1)) return "nothing was closed";
+    return std::to_string(closings()[0].code) + " " + closings()[0].reason;
   }
 
-  std::deque<connection_ptr> open;
-  std::vector<std::string> texts;
-  std::vector<std::uint64_t> warned;
-  std::vector<closing> closed;
+  // Copies of what has been said so far.
+  std::vector<connection_ptr> connections() { return copy(open_); }
+  std::vector<std::string> texts() { return copy(texts_); }
+  std::vector<std::uint64_t> warnings() { return copy(warned_); }
+  std::vector<closing> closings() { return copy(closed_); }
+  std::shared_ptr<const std::vector<connection_ptr>> everyone() {
+    return std::make_shared<const std::vector<connection_ptr>>(connections());
+  }
 
 private:
   void note(const std::function<void()>& what) {
@@ -197,8 +219,21 @@ private:
     what();
     changed_.notify_all();
   }
+  bool wait(const std::function<bool()>& condition) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, patience, condition);
+  }
+  template <class T> T copy(const T& what) {
+    std::lock_guard lock{mutex_};
+    return what;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<connection_ptr> open_;
+  std::vector<std::string> texts_;
+  std::vector<std::uint64_t> warned_;
+  std::vector<closing> closed_;
 };
 
 inline std::unique_ptr<server> must_start(const server_options& options, server_events events) {

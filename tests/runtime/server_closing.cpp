@@ -11,14 +11,8 @@ using namespace finstream::test;
 
 namespace {
 
-// Until no WebSocket is left. Not told to the owner, so it is asked for.
 bool wait_until_empty(const server& x) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (x.statistics().connections > 0) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
+  return eventually([&] { return x.statistics().connections == 0; });
 }
 
 } // namespace
@@ -62,9 +56,9 @@ CAF_TEST(a client that vanishes is 1006) {
   CAF_REQUIRE(people.wait_for_connection(1) != nullptr);
   polite.leave();
   rude.reset();
-  CAF_REQUIRE(people.wait([&] { return people.closed.size() == 2; }));
-  CAF_CHECK_EQUAL(people.closed[0].code, 1006u);
-  CAF_CHECK_EQUAL(people.closed[1].code, 1006u);
+  CAF_REQUIRE(people.wait_for_closings(2));
+  CAF_CHECK_EQUAL(people.closings()[0].code, 1006u);
+  CAF_CHECK_EQUAL(people.closings()[1].code, 1006u);
   CAF_CHECK(wait_until_empty(*server));
 }
 
@@ -98,7 +92,7 @@ CAF_TEST(a client that does not answer pings is closed with 4012 and one that do
     CAF_CHECK(ping->kind == frame_kind::ping);
     client.send(masked_frame(frame_kind::pong, ping->payload));
   }
-  CAF_CHECK(people.closed.empty());
+  CAF_CHECK(people.closings().empty());
   options.pong_deadline = 20 * millisecond;
   owner strict;
   auto second = must_start(options, strict.events());
@@ -131,7 +125,7 @@ CAF_TEST(stop says 4001 to all and returns when they are gone) {
   for (auto& client : clients) CAF_CHECK_EQUAL(client.read_close(), "4001 shutdown: the server stops");
   stopper.join();
   CAF_CHECK_EQUAL(server->statistics().connections, 0u);
-  CAF_CHECK_EQUAL(people.closed.size(), 10u);
+  CAF_CHECK_EQUAL(people.closings().size(), 10u);
   CAF_CHECK(!raw_client{server->port()}.connected());
   server->stop(second); // again: nothing
 }
@@ -159,7 +153,7 @@ CAF_TEST(connections and their users may outlive the server) {
   auto connection = people.wait_for_connection(0);
   connection->send(make_block("1"));
   server.reset();
-  CAF_CHECK_EQUAL(people.closed.size(), 1u);
+  CAF_CHECK_EQUAL(people.closings().size(), 1u);
   connection->send(make_block("2"));
   connection->close(close_code::normal, "");
   CAF_CHECK(connection->peer().starts_with("127.0.0.1:"));
@@ -185,6 +179,6 @@ CAF_TEST(a server that is destroyed while many send is quiet) {
       });
     server.reset();
     for (auto& x : threads) x.join();
-    CAF_CHECK_EQUAL(people.closed.size(), 1u);
+    CAF_CHECK_EQUAL(people.closings().size(), 1u);
   }
 }

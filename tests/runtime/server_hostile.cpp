@@ -20,19 +20,10 @@ std::size_t open_descriptors() {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator{"/proc/self/fd"}, fs::directory_iterator{}));
 }
 
-template <class F> bool eventually(const F& condition) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 // One who behaves, to see that the others do him no harm.
 struct witness {
   witness(server& s, owner& people) : server_{s}, client_{s.port()} {
-    auto known = people.open.size();
+    auto known = people.connections().size();
     client_.upgrade();
     connection_ = people.wait_for_connection(known);
   }
@@ -61,8 +52,8 @@ CAF_TEST(each violation of the protocol is closed with 4520) {
     client.send(bytes);
     CAF_CHECK(client.read_close().starts_with("4520 protocol_error: "));
   }
-  CAF_CHECK_EQUAL(people.closed.size(), 5u);
-  CAF_CHECK(people.texts.empty());
+  CAF_CHECK_EQUAL(people.closings().size(), 5u);
+  CAF_CHECK(people.texts().empty());
   CAF_CHECK(bystander.is_served());
 }
 
@@ -116,25 +107,25 @@ CAF_TEST(a client that does not read is warned and closed with 4008 while others
   raw_client slow{server->port(), 4096};
   slow.upgrade();
   auto slow_id = people.wait_for_connection(1)->id();
-  auto both = std::make_shared<const std::vector<connection_ptr>>(people.open.begin(), people.open.end());
+  auto both = people.everyone();
   // The bystander has each record before the next is sent, so only one of the two is slow.
   std::string record(50'000, '5');
   std::size_t sent = 0;
-  for (auto frame = std::optional<received_frame>{received_frame{}}; people.closed.empty() && frame; ++sent) {
+  for (auto frame = std::optional<received_frame>{received_frame{}}; people.closings().empty() && frame; ++sent) {
     server->deliver(make_block(record), both);
     frame = bystander.client_.read_frame();
     CAF_REQUIRE(frame && frame->payload.size() == record.size() + 2);
     CAF_REQUIRE(sent < 100'000u);
   }
-  CAF_CHECK_EQUAL(people.closed.size(), 1u);
-  CAF_CHECK_EQUAL(people.closed[0].id, slow_id);
-  CAF_CHECK_EQUAL(people.closed[0].code, 4008u);
-  CAF_CHECK(people.closed[0].reason.starts_with("slow_client: queued "));
-  CAF_CHECK_EQUAL(people.warned.size(), 1u);
-  CAF_CHECK_EQUAL(people.warned[0], slow_id);
+  CAF_CHECK_EQUAL(people.closings().size(), 1u);
+  CAF_CHECK_EQUAL(people.closings()[0].id, slow_id);
+  CAF_CHECK_EQUAL(people.closings()[0].code, 4008u);
+  CAF_CHECK(people.closings()[0].reason.starts_with("slow_client: queued "));
+  CAF_CHECK_EQUAL(people.warnings().size(), 1u);
+  CAF_CHECK_EQUAL(people.warnings()[0], slow_id);
   CAF_CHECK_EQUAL(server->statistics().slow_closed, 1u);
   // What it has when it reads at last: whole frames, then the close frame, then nothing.
-  CAF_CHECK_EQUAL(slow.read_close(), "4008 " + people.closed[0].reason);
+  CAF_CHECK_EQUAL(slow.read_close(), "4008 " + people.closings()[0].reason);
   CAF_CHECK(bystander.is_served());
 }
 
@@ -172,10 +163,10 @@ CAF_TEST(a client that catches up after a warning is not closed and may be warne
         auto now = connection->statistics();
         return now.sent_bytes != before.sent_bytes || now.queued_bytes != before.queued_bytes;
       }));
-      warned = people.warned.size() == round || connection->statistics().queued_bytes > options.max_queue_bytes / 2;
+      warned = people.warnings().size() == round || connection->statistics().queued_bytes > options.max_queue_bytes / 2;
       CAF_REQUIRE(sent < 100'000u);
     }
-    CAF_REQUIRE(people.wait([&] { return people.warned.size() == round; }));
+    CAF_REQUIRE(people.wait_for_warnings(round));
     std::size_t bytes = 0;
     while (bytes < sent * 50'001) {
       auto frame = client.read_frame();
@@ -183,7 +174,7 @@ CAF_TEST(a client that catches up after a warning is not closed and may be warne
       if (frame->kind == frame_kind::text) bytes += frame->payload.size() - 1;
     }
   }
-  CAF_CHECK(people.closed.empty());
+  CAF_CHECK(people.closings().empty());
 }
 
 CAF_TEST(clients that come and go leave nothing behind) {
@@ -201,18 +192,13 @@ CAF_TEST(clients that come and go leave nothing behind) {
       }
     });
   for (int i = 0; i < 200; ++i) {
-    auto all = std::make_shared<std::vector<connection_ptr>>();
-    people.wait([&] {
-      all->assign(people.open.begin(), people.open.end());
-      return true;
-    });
-    server->deliver(make_block("{}"), all);
+    server->deliver(make_block("{}"), people.everyone());
   }
   for (auto& x : threads) x.join();
   CAF_CHECK(eventually([&] { return server->statistics().connections == 1; }));
   CAF_CHECK(eventually([&] { return open_descriptors() == descriptors; }));
-  CAF_CHECK_EQUAL(people.open.size(), 801u);
-  CAF_CHECK(people.wait([&] { return people.closed.size() == 800; }));
+  CAF_CHECK_EQUAL(people.connections().size(), 801u);
+  CAF_CHECK(people.wait_for_closings(800));
 }
 
 CAF_TEST(a client that vanishes in the middle of a frame harms nobody) {
@@ -227,7 +213,7 @@ CAF_TEST(a client that vanishes in the middle of a frame harms nobody) {
     client.send("\x81"); // half a header of its own
     i % 2 == 0 ? client.reset() : client.leave();
   }
-  CAF_CHECK(people.wait([&] { return people.closed.size() == 20; }));
+  CAF_CHECK(people.wait_for_closings(20));
   CAF_CHECK(eventually([&] { return server->statistics().connections == 1; }));
   CAF_CHECK(bystander.is_served());
 }

@@ -41,7 +41,7 @@ inline happening random_event(std::mt19937_64& random, const std::string& provid
   x.seq = seq;
   auto cents = [&](std::int64_t around) { return (around + static_cast<std::int64_t>(random() % 21) - 10) * 10'000'000; };
   auto size = [&] { return static_cast<std::int64_t>(random() % 5) * units_per_one / (random() % 2 == 0 ? 1 : 3); };
-  auto around = random() % 4 == 0 ? -100 : 42'515;
+  std::int64_t around = random() % 4 == 0 ? -100 : 42'515;
   if (x.kind == event_kind::tick) x.values = {cents(around), size()};
   if (x.kind == event_kind::quote) x.values = {cents(around), cents(around), size(), size()};
   if (x.kind == event_kind::bar) x.values = {cents(around), (around + 20) * 10'000'000, (around - 20) * 10'000'000, cents(around), size()};

@@ -1,0 +1,45 @@
+// Every metric of the node, on one page: name, meaning, labels. Actors ask for a handle here and nowhere else, so the list in
+// docs/metrics.md, printed from a registry on which `declare` was called, is complete.
+#pragma once
+
+#include "runtime/metrics/metrics.hpp"
+
+#include <string>
+
+namespace finstream {
+
+class node_metrics {
+public:
+  explicit node_metrics(metrics::registry& where) : in_{where} {}
+
+  // Known label sets exist from the start, at 0.
+  void declare(const std::vector<std::string>& feeds, int partitions, const std::string& schema_hash);
+
+  metrics::counter& events_ingested(const std::string& feed);
+  metrics::counter& feed_lines(const std::string& feed);
+  metrics::counter& feed_restarts(const std::string& feed);
+  metrics::gauge& feed_up(const std::string& feed);
+  metrics::counter& duplicates(const std::string& feed);
+  metrics::counter& errors(const std::string& component, const std::string& reason);
+  metrics::counter& actor_restarts(const std::string& path);
+  metrics::counter& log_records(int partition);
+  metrics::counter& bars_flushed(const std::string& window_ms, const std::string& symbol);
+  metrics::counter& rows_flushed(const std::string& window_ms);
+  metrics::gauge& open_windows(int partition);
+  metrics::gauge& consumer_lag_ms(int partition);
+  metrics::histogram& write_seconds();
+  metrics::histogram& window_latency_ms();
+  metrics::histogram& pipeline_lag_seconds();
+  metrics::counter& http_requests();
+  metrics::gauge& clients();
+  metrics::gauge& cpu_seconds();
+  metrics::gauge& resident_bytes();
+  metrics::gauge& log_bytes();
+  metrics::gauge& written_bytes();
+  metrics::gauge& appended_bytes();
+
+private:
+  metrics::registry& in_;
+};
+
+} // namespace finstream

@@ -1,0 +1,2 @@
+add_executable(stream_bench stream_bench.cpp)
+target_link_libraries(stream_bench PRIVATE finstream_clock)

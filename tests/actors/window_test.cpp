@@ -1,0 +1,259 @@
+#define CAF_SUITE window
+
+#include "runtime/store/bar_store.hpp"
+#include "tests/support/suite.hpp"
+#include "tests/support/world.hpp"
+
+using namespace finstream;
+using namespace finstream::test;
+
+namespace {
+
+struct window_world : world {
+  window_world() { config.checkpoint.interval_ms = 1000; }
+  void start() {
+    appender = start_appender();
+    window = start_window();
+    feed = listen();
+  }
+  void kill_both() {
+    kill("/partitions/0/window");
+    kill("/partitions/0/appender");
+    feed = {};
+  }
+  void append(const std::vector<happening>& events) { tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>()); }
+  void append(source_event what) {
+    auto part = std::make_shared<chunk_part>();
+    part->feed = "feed";
+    part->after = {std::move(what)};
+    tell(appender, verb::append_v, chunk_part_ptr{part}, ++number, feed.as<append_listener>());
+  }
+  void finish() { append(source_event{"feed", "nyse", source_change::eof, {}, {}, false, ""}); }
+  std::vector<bar> bars() const {
+    std::vector<bar> out;
+    for (auto& x : derived_in_log())
+      if (auto* made = std::get_if<bar>(&x)) out.push_back(*made);
+    return out;
+  }
+  std::uint64_t snapshot_offset() const {
+    auto saved = log.get(stage_table, snapshot_key(0)).value();
+    return saved ? unpack_snapshot(*saved).first : 0;
+  }
+  std::uint64_t end_of_log() const { return log.range(topic::events, 0)->next; }
+
+  appender_actor appender;
+  window_actor window;
+  listener feed;
+  std::uint64_t number = 0;
+};
+
+// A trade every 100 ms, the last one late now and then.
+std::vector<happening> second_number(int n) {
+  std::vector<happening> out;
+  for (int i = 0; i < 10; ++i) {
+    auto when = at("09:30:00") + n * second + i * 100 * millisecond;
+    out.push_back(trade(when, std::to_string(100 + (n * 7 + i * 3) % 11), std::to_string(1 + i % 3), n * 10 + i));
+  }
+  if (n % 4 == 3) out.push_back(trade(at("09:30:00") + (n - 3) * second, "1", "1", 10'000 + n));
+  return out;
+}
+
+// The same twelve seconds of trading; `interrupt` comes after each.
+template <class Interrupt> void trade_for_a_while(window_world& w, Interrupt interrupt) {
+  for (int n = 0; n < 12; ++n) {
+    w.append(second_number(n));
+    w.pass(second);
+    interrupt(n);
+  }
+  w.finish();
+  w.pass(2 * second);
+}
+
+// Without what tells on which way it came about: places in the log.
+std::vector<bar> without_offsets(std::vector<bar> bars) {
+  for (auto& b : bars) b.first_offset = b.last_offset = 0;
+  return bars;
+}
+
+// What the log alone says, gone over from its beginning by a stage of its own.
+std::vector<derived> replayed(const world& w) {
+  partition_stage stage;
+  std::vector<derived> out;
+  for (auto& entry : w.entries()) {
+    ensure(stage.apply(*entry).has_value(), "an entry can be applied");
+    if (auto bars = stage.take_bars(*entry)) out.insert(out.end(), bars->items.begin(), bars->items.end());
+    stage.take_rejected(*entry);
+  }
+  return out;
+}
+
+} // namespace
+
+CAF_TEST(bars are published and stored when their windows close) {
+  window_world w;
+  w.start();
+  w.append({trade(at("09:30:00.1"), "10", "1", 1), trade(at("09:30:00.9"), "12", "3", 2)});
+  CAF_CHECK(w.bars().empty());
+  w.append({trade(at("09:30:01.5"), "11", "1", 3)}); // the watermark is at 09:30:01
+  CAF_REQUIRE_EQUAL(w.bars().size(), 1u);
+  CAF_CHECK_EQUAL(told(w.bars()[0]), "10/12/10/12/4/11.5/2");
+  std::vector<bar> stored;
+  CAF_CHECK(scan_bars(w.log, {"SPY", second, "", earliest, at("10:00:00")}, [&](const bar& x) { return stored.push_back(x), true; }).has_value());
+  CAF_CHECK(stored == w.bars());
+}
+
+CAF_TEST(windows close by the passing of time alone) {
+  window_world w;
+  w.start();
+  w.append({trade(at("09:30:00.1"), "10", "1", 1)});
+  w.pass(4 * second);
+  CAF_CHECK_EQUAL(w.bars().size(), 1u);
+  CAF_CHECK(w.derived_in_log() == replayed(w));
+}
+
+CAF_TEST(however often it is killed the bars are the same and none is doubled) {
+  window_world calm;
+  calm.start();
+  trade_for_a_while(calm, [](int) {});
+  CAF_REQUIRE_EQUAL(calm.bars().size(), 12u);
+  CAF_CHECK_EQUAL(calm.letters(topic::rejected).size(), 3u); // seconds 3, 7 and 11
+
+  window_world window_killed;
+  window_killed.start();
+  trade_for_a_while(window_killed, [&](int) {
+    window_killed.kill("/partitions/0/window");
+    window_killed.window = window_killed.start_window();
+  });
+  CAF_CHECK(window_killed.derived_in_log() == calm.derived_in_log());
+  CAF_CHECK(window_killed.letters(topic::rejected) == calm.letters(topic::rejected));
+
+  window_world both_killed;
+  both_killed.start();
+  trade_for_a_while(both_killed, [&](int) {
+    both_killed.kill_both();
+    both_killed.start();
+  });
+  CAF_CHECK(without_offsets(both_killed.bars()) == without_offsets(calm.bars()));
+  CAF_CHECK(both_killed.derived_in_log() == replayed(both_killed));
+  CAF_CHECK_EQUAL(both_killed.letters(topic::rejected).size(), 3u);
+}
+
+CAF_TEST(what was committed after the last snapshot is not doubled by a restart) {
+  window_world w;
+  w.config.checkpoint.interval_ms = 3'600'000;
+  w.start();
+  trade_for_a_while(w, [&](int n) {
+    if (n % 3 != 2) return;
+    CAF_CHECK_EQUAL(w.snapshot_offset(), 0u);
+    w.kill_both();
+    w.start();
+  });
+  CAF_CHECK_EQUAL(w.bars().size(), 12u);
+  CAF_CHECK(w.derived_in_log() == replayed(w));
+  CAF_CHECK_EQUAL(w.letters(topic::rejected).size(), 3u);
+}
+
+CAF_TEST(a restart goes on from the snapshot and not from the beginning) {
+  window_world w;
+  w.start();
+  trade_for_a_while(w, [](int) {});
+  auto snapshot = w.snapshot_offset();
+  CAF_CHECK(snapshot > 100); // at least the twelve seconds' events
+  w.kill_both();
+  w.appender = w.start_appender();
+  auto reads = w.log.reads();
+  w.window = w.start_window();
+  CAF_CHECK(w.log.reads() - reads <= 1);
+  CAF_CHECK(w.status("/partitions/0/window")->find("\"snapshot_at\":" + std::to_string(snapshot)) != std::string::npos);
+}
+
+CAF_TEST(a snapshot that cannot be used costs only a longer way) {
+  window_world w;
+  w.start();
+  trade_for_a_while(w, [](int) {});
+  auto before = w.derived_in_log();
+  w.kill_both();
+  transaction damage;
+  damage.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(w.snapshot_offset(), "garbage")});
+  CAF_CHECK(w.log.write(std::move(damage)).has_value());
+  w.start();
+  w.pass(2 * second);
+  CAF_CHECK(w.derived_in_log() == before);
+  CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 2);
+}
+
+CAF_TEST(a window that is behind reads the log itself and then follows the appender) {
+  window_world w;
+  w.config.limits.recent_batches = 2;
+  w.appender = w.start_appender();
+  w.feed = w.listen();
+  for (int n = 0; n < 12; ++n) w.append(second_number(n));
+  CAF_CHECK(w.bars().empty());
+  auto reads = w.log.reads();
+  w.window = w.start_window();
+  CAF_CHECK(w.log.reads() > reads);
+  CAF_CHECK_EQUAL(w.bars().size(), 11u);
+  CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 1);
+  reads = w.log.reads();
+  w.append(second_number(12));
+  CAF_CHECK_EQUAL(w.bars().size(), 12u);
+  CAF_CHECK_EQUAL(w.log.reads(), reads);
+}
+
+CAF_TEST(bars do not wait for the next checkpoint when a snapshot is underway as their events come) {
+  window_world w;
+  w.start();
+  w.append({trade(at("09:30:00.1"), "10", "1", 1)});
+  // The checkpoint's pulse comes to the window while the end of the feed is on its way from the appender.
+  caf::anon_send(w.appender, verb::append_v, [] {
+    auto part = std::make_shared<chunk_part>();
+    part->after = {{"feed", "nyse", source_change::eof, {}, {}, false, ""}};
+    return chunk_part_ptr{part};
+  }(), std::uint64_t{9}, w.feed.as<append_listener>());
+  w.tell(w.window, verb::pulse_v);
+  CAF_CHECK_EQUAL(w.bars().size(), 1u);
+}
+
+CAF_TEST(stopping writes a last snapshot at the end of what it has seen) {
+  window_world w;
+  w.config.checkpoint.interval_ms = 3'600'000;
+  w.start();
+  w.append(second_number(0));
+  w.append(second_number(1));
+  CAF_CHECK_EQUAL(w.snapshot_offset(), 0u);
+  auto address = w.window.address();
+  w.tell(w.window, verb::stop_v);
+  CAF_CHECK(!w.alive(address));
+  CAF_CHECK_EQUAL(w.snapshot_offset(), w.end_of_log());
+}
+
+CAF_TEST(stopping waits for a log that is in trouble) {
+  window_world w;
+  w.start();
+  w.append(second_number(0));
+  w.log.refuse(errc::disk_full);
+  auto address = w.window.address();
+  w.tell(w.window, verb::stop_v);
+  CAF_CHECK(w.alive(address));
+  w.log.refuse(errc::none);
+  w.pass(second);
+  CAF_CHECK(!w.alive(address));
+  CAF_CHECK_EQUAL(w.snapshot_offset(), w.end_of_log());
+}
+
+CAF_TEST(a log that cannot be read ends the window) {
+  window_world w;
+  w.start();
+  w.append(second_number(0));
+  auto address = w.window.address();
+  transaction garbage; // a source record that is none
+  garbage.appends.push_back({topic::events, 0, record_kind::source, 1, at("09:31:00"), "garbage"});
+  CAF_CHECK(w.log.write(std::move(garbage)).has_value());
+  w.time.advance(60 * second);
+  w.kill_both();
+  w.config.limits.recent_batches = 1;
+  w.appender = w.start_appender();
+  w.window = w.start_window();
+  CAF_CHECK(!w.alive(w.window.address()));
+  CAF_CHECK_EQUAL(address == w.window.address(), false);
+}
