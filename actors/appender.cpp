@@ -1,6 +1,6 @@
 #include "actors/appender.hpp"
 
-#include "messages/codec/msgpack.hpp"
+#include "messages/value/bytes.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/store/bar_store.hpp"
 
@@ -13,6 +13,10 @@ namespace {
 constexpr auto retry_pause = std::chrono::milliseconds{500};
 constexpr std::size_t recovery_read_bytes = 4u << 20;
 } // namespace
+
+appender_state::~appender_state() {
+  if (recovered_) --context_->figures->partitions_recovered;
+}
 
 void appender_state::prepare(node_context* context, std::uint16_t partition) {
   context_ = context;
@@ -48,6 +52,9 @@ void appender_state::recover() {
   next_ = range.next;
   next_bar_ = must(log.range(topic::bars, partition_), "the bars' range").next;
   if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position")) dealt_with_ = offset_from_text(*at);
+  // A chunk may have held dead letters alone: their time counts as the log's.
+  if (auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range"); letters.next > letters.head)
+    for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter")) last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
   auto offset = std::max(range.head, next_ > horizon ? next_ - horizon : 0);
@@ -62,7 +69,6 @@ void appender_state::recover() {
   }
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  ++context_->figures->partitions_recovered;
   auto start = std::make_shared<log_entry>();
   start->kind = static_cast<std::uint8_t>(record_kind::start);
   start->rules = context_->rules;
@@ -71,6 +77,8 @@ void appender_state::recover() {
   tx.appends.push_back({topic::events, partition_, record_kind::start, 1, start->log_ts, start->rules});
   auto receipt = must(log.write(std::move(tx)), "the log's start record");
   remember({start}, receipt.offsets);
+  recovered_ = true;
+  ++context_->figures->partitions_recovered;
 }
 
 // ---- writing
@@ -115,7 +123,24 @@ void appender_state::write_pending() {
   serve_readers();
 }
 
+// A part that is sent again because its confirmation was lost with a crash is confirmed, not written again.
+bool appender_state::is_written(const part& x) {
+  auto at = last_part_.find(x.what->feed);
+  if (at == last_part_.end()) {
+    auto saved = context_->log->get(feeds_table, last_part_key(x.what->feed));
+    at = last_part_.emplace(x.what->feed, part_number{}).first;
+    if (saved && *saved) {
+      byte_reader in{**saved};
+      at->second = {in.number(), in.number()};
+    }
+  }
+  return at->second.sender == x.what->sender && x.number <= at->second.number;
+}
+
+std::string appender_state::last_part_key(const std::string& feed) const { return "last_part/" + std::to_string(partition_) + "/" + feed; }
+
 bool appender_state::write(part& x) {
+  if (is_written(x)) return self_->send(x.from, verb::appended_v, partition_, x.number), true;
   transaction tx;
   std::vector<std::shared_ptr<log_entry>> entries;
   auto log_ts = next_log_ts();
@@ -138,10 +163,15 @@ bool appender_state::write(part& x) {
     entries[i]->kind = static_cast<std::uint8_t>(tx.appends[i].kind);
     entries[i]->log_ts = log_ts;
   }
-  for (auto& letter : x.what->dead_letters) tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, letter.seen_ts, letter));
+  for (auto& letter : x.what->dead_letters) tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
+  std::string last_part;
+  byte_writer out{last_part};
+  out.number(x.what->sender), out.number(x.number);
+  tx.writes.push_back({feeds_table, last_part_key(x.what->feed), last_part});
   if (x.what->resume) tx.writes.push_back({feeds_table, x.what->feed, pack_resume_point(*x.what->resume)});
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
+  last_part_[x.what->feed] = {x.what->sender, x.number};
   if (x.fresh) context_->figures->events += x.fresh->rows.size();
   context_->figures->dead_letters += x.what->dead_letters.size();
   if (!x.what->dead_letters.empty()) trim_dead_letters(offsets.back() + 1);
@@ -232,6 +262,7 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   auto receipt = context_->log->write(std::move(tx));
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
   if (!receipt) {
+    ensure(receipt.error().code != errc::invalid_argument, receipt.error().message.c_str()); // the world's faults pass, ours do not
     if (!stalled_) log::error(path_, "writing to the log fails, the feeds wait: {}", receipt.error().message);
     context_->metrics->errors("appender", std::string{to_string(receipt.error().code)}).add();
     stalled_ = true;

@@ -22,6 +22,7 @@ struct appender_state {
   static constexpr const char* name = "appender";
 
   explicit appender_state(actor_of<appender_state>* self) : self_{self} {}
+  ~appender_state(); // the node is not ready without it
   void prepare(node_context* context, std::uint16_t partition);
   interface::behavior_type behavior();
 
@@ -37,6 +38,9 @@ private:
     commit_listener from;
   };
   struct time_passed {};
+  struct part_number {
+    std::uint64_t sender = 0, number = 0;
+  };
   using work = std::variant<part, result, time_passed>;
   template <class Reader> struct waiting {
     std::uint64_t offset = 0;
@@ -51,6 +55,8 @@ private:
   void on_pulse();
   void take(work what);
   void write_pending();
+  bool is_written(const part& x);
+  std::string last_part_key(const std::string& feed) const;
   bool write(part& x);
   bool write(result& x);
   bool write(time_passed& x);
@@ -69,7 +75,9 @@ private:
   std::optional<event_memory> memory_;
   std::vector<std::uint32_t> duplicates_;
   std::deque<work> pending_;           // not yet written: empty but for an instant, unless the log cannot be written
+  bool recovered_ = false;
   bool stalled_ = false;
+  std::map<std::string, part_number> last_part_; // by feed
   std::uint64_t next_ = 0;             // offset of the next event
   std::uint64_t dealt_with_ = 0;       // outputs for all before it are written
   timestamp last_log_ts_ = earliest;

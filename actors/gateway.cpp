@@ -5,6 +5,7 @@
 #include "messages/codec/json.hpp"
 #include "runtime/log/log.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/core.h>
 
@@ -36,13 +37,18 @@ void gateway_state::prepare(node_context* context, std::shared_ptr<client_links>
   port_ = std::move(port);
 }
 
+// The hub forgets the connections before the next gateway uses their numbers again.
 gateway_state::~gateway_state() {
+  for (auto& [id, session] : sessions_) {
+    forget(id, session);
+    caf::anon_send(session, verb::stop_v);
+  }
   if (links_) links_->set_socket(nullptr);
-  for (auto& [id, session] : sessions_) caf::anon_send(caf::actor_cast<caf::actor>(session), verb::stop_v);
 }
 
 gateway_state::interface::behavior_type gateway_state::behavior() {
   requests_ = &context_->metrics->http_requests();
+  self_->set_down_handler([this](const caf::down_msg& down) { on_session_down(down); });
   listen();
   return {
     [this](verb::ask, std::uint64_t number) { on_ask(number); },
@@ -155,6 +161,23 @@ void gateway_state::on_opened(std::uint64_t connection) {
   auto path = "/sessions/" + std::to_string(connection);
   sessions_[connection] = spawn_metered<session_state>(self_->system(), *context_->where, path,
                                                        [=, this](session_state& state) { state.prepare(context_, links_, connection); });
+  self_->monitor(sessions_[connection]);
+}
+
+// A session that crashed cannot answer its client any more, who is sent away to come back.
+void gateway_state::on_session_down(const caf::down_msg& down) {
+  auto at = std::find_if(sessions_.begin(), sessions_.end(), [&](auto& x) { return x.second.address() == down.source; });
+  if (at == sessions_.end()) return; // closed, as is usual
+  auto id = at->first;
+  log::error("/sessions/" + std::to_string(id), "crashed: {}", self_->system().render(down.reason));
+  forget(id, at->second);
+  sessions_.erase(at);
+  if (auto who = links_->find(id)) who->close(close_code::shutdown, "its session has crashed: connect again");
+}
+
+void gateway_state::forget(std::uint64_t connection, const session_actor& session) {
+  context_->where->leave("/sessions/" + std::to_string(connection), session.address());
+  if (auto hub = context_->where->find_as<hub_actor>("/hub")) caf::anon_send(hub, subscription_change{connection, false, true, {}});
 }
 
 void gateway_state::on_said(std::uint64_t connection, std::string text) {

@@ -41,6 +41,8 @@ private:
   void on_opened(std::uint64_t connection);
   void on_said(std::uint64_t connection, std::string text);
   void on_closed(std::uint64_t connection, std::uint16_t code, std::string reason);
+  void on_session_down(const caf::down_msg& down);
+  void forget(std::uint64_t connection, const session_actor& session);
   void on_stop();
   status_report status() const;
 

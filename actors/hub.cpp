@@ -37,9 +37,18 @@ std::shared_ptr<server> client_links::socket() const {
   std::lock_guard lock{mutex_};
   return socket_;
 }
+// A server that ends waits for its thread, which may be waiting for the lock: so it ends outside. Connections end with it, and
+// their numbers will be used again.
 void client_links::set_socket(std::shared_ptr<server> socket) {
+  {
+    std::lock_guard lock{mutex_};
+    std::swap(socket_, socket);
+  }
+  if (!socket) return;
+  socket.reset();
   std::lock_guard lock{mutex_};
-  socket_ = std::move(socket);
+  open_.clear();
+  subscriptions_.clear();
 }
 
 void client_links::remember(std::uint64_t id, const std::set<channel_pattern>& patterns) {
@@ -72,12 +81,10 @@ hub_state::interface::behavior_type hub_state::behavior() {
   feeds_.resize(static_cast<std::size_t>(context_->config->partitions));
   // After a crash it goes on where it was, for those who were there.
   for (auto& [connection, patterns] : links_->remembered_subscriptions()) table_.set(connection, patterns);
-  for (std::uint16_t p = 0; p < feeds_.size(); ++p) {
+  for (std::uint16_t p = 0; p < feeds_.size(); ++p)
     if (auto known = links_->remembered_progress(p))
-      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar, feeds_[p].wants_events = known->wants_events;
-    else if (auto range = context_->log->range(topic::bars, p))
-      feeds_[p].next_bar = range->next;
-  }
+      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar, feeds_[p].wants_events = known->wants_events,
+      feeds_[p].wants_bars = known->wants_bars;
   self_->set_down_handler([this](const caf::down_msg& down) {
     for (auto& feed : feeds_)
       if (feed.appender == down.source) feed.appender = nullptr, feed.pulling_events = feed.pulling_bars = false;
@@ -104,6 +111,14 @@ void hub_state::pull(std::uint16_t partition) {
   auto& feed = feeds_[partition];
   auto events = table_.wants_ticks(), bars = table_.wants_bars();
   if (!events) feed.wants_events = false;
+  if (!bars) feed.wants_bars = false;
+  // The first to subscribe gets what comes from now on.
+  auto begin = [&](bool& wants, topic where, std::uint64_t& next) {
+    if (std::exchange(wants, true)) return;
+    if (auto range = context_->log->range(where, partition)) next = std::max(next, range->next);
+  };
+  if (events) begin(feed.wants_events, topic::events, feed.next_event);
+  if (bars) begin(feed.wants_bars, topic::bars, feed.next_bar);
   if ((!events || feed.pulling_events) && (!bars || feed.pulling_bars)) return;
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
   if (!appender) return;
@@ -113,9 +128,7 @@ void hub_state::pull(std::uint16_t partition) {
     self_->monitor(appender);
   }
   if (events && !feed.pulling_events) {
-    if (!feed.wants_events) // from now on
-      if (auto range = context_->log->range(topic::events, partition)) feed.next_event = std::max(feed.next_event, range->next);
-    feed.wants_events = feed.pulling_events = true;
+    feed.pulling_events = true;
     self_->send(appender, verb::pull_v, feed.next_event, entry_reader{self_});
   }
   if (bars && !feed.pulling_bars) {
@@ -130,7 +143,7 @@ void hub_state::on_entries(const fresh_entries& fresh) {
   auto use = [&](const log_entry& entry) {
     if (entry.offset < feed.next_event) return;
     feed.next_event = entry.next();
-    if (entry.events && feed.wants_events) add_ticks(entry);
+    if (entry.events && feed.wants_events) add_ticks(fresh.partition, entry);
   };
   if (fresh.behind) {
     auto records = context_->log->read(topic::events, fresh.partition, feed.next_event, catch_up_read_bytes);
@@ -151,7 +164,7 @@ void hub_state::on_bars(const fresh_bars& fresh) {
   auto use = [&](const derived_record& record) {
     if (record.offset < feed.next_bar) return;
     feed.next_bar = record.offset + record.items.size();
-    add_bars(record);
+    add_bars(fresh.partition, record);
   };
   if (fresh.behind) {
     auto records = context_->log->read(topic::bars, fresh.partition, feed.next_bar, catch_up_read_bytes);
@@ -168,34 +181,34 @@ void hub_state::on_bars(const fresh_bars& fresh) {
 
 void hub_state::note_progress(std::uint16_t partition) {
   auto& feed = feeds_[partition];
-  links_->remember(partition, {feed.next_event, feed.next_bar, feed.wants_events});
+  links_->remember(partition, {feed.next_event, feed.next_bar, feed.wants_events, feed.wants_bars});
 }
 
 // ---- encoding
 
-void hub_state::add_ticks(const log_entry& entry) {
+void hub_state::add_ticks(std::uint16_t partition, const log_entry& entry) {
   auto offset = entry.offset;
   for (auto& row : entry.events->rows) {
     auto& groups = table_.match_tick((*entry.events->keys)[row.key].symbol);
     if (!groups.empty()) {
       scratch_.clear();
-      append_tick_json(scratch_, *entry.events, row, position_text(epoch_, offset));
+      append_tick_json(scratch_, *entry.events, row, position_text(epoch_, partition, offset));
       add(groups, scratch_);
     }
     ++offset;
   }
 }
 
-void hub_state::add_bars(const derived_record& record) {
+void hub_state::add_bars(std::uint16_t partition, const derived_record& record) {
   auto offset = record.offset;
   for (auto& item : record.items) {
     scratch_.clear();
     if (auto* b = std::get_if<bar>(&item)) {
       auto& groups = table_.match_bar(span_to_string(b->interval), b->symbol);
-      if (!groups.empty()) append_bar_json(scratch_, *b, position_text(epoch_, offset)), add(groups, scratch_);
+      if (!groups.empty()) append_bar_json(scratch_, *b, position_text(epoch_, partition, offset)), add(groups, scratch_);
     } else if (auto* e = std::get_if<end_of_interval>(&item)) {
       auto& groups = table_.match_interval(span_to_string(e->interval));
-      if (!groups.empty()) append_end_of_interval_json(scratch_, *e, position_text(epoch_, offset)), add(groups, scratch_);
+      if (!groups.empty()) append_end_of_interval_json(scratch_, *e, position_text(epoch_, partition, offset)), add(groups, scratch_);
     }
     ++offset;
   }

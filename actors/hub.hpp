@@ -32,7 +32,7 @@ public:
   // What the hub must not forget when it crashes: who wants what, and how far each partition has been published.
   struct progress {
     std::uint64_t next_event = 0, next_bar = 0; // offsets
-    bool wants_events = false;
+    bool wants_events = false, wants_bars = false;
   };
   void remember(std::uint64_t id, const std::set<channel_pattern>& patterns);
   void remember(std::uint16_t partition, progress how_far);
@@ -59,7 +59,7 @@ private:
   struct partition_feed {
     std::uint64_t next_event = 0, next_bar = 0; // offsets
     bool pulling_events = false, pulling_bars = false;
-    bool wants_events = false;
+    bool wants_events = false, wants_bars = false;
     caf::actor_addr appender;
   };
   struct outgoing {
@@ -75,8 +75,8 @@ private:
   void on_sys_event(const sys_event& what);
   void on_pulse();
   void pull(std::uint16_t partition);
-  void add_ticks(const log_entry& entry);
-  void add_bars(const derived_record& record);
+  void add_ticks(std::uint16_t partition, const log_entry& entry);
+  void add_bars(std::uint16_t partition, const derived_record& record);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
   void note_progress(std::uint16_t partition);
   void flush();

@@ -32,7 +32,6 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
   lines_ = &m.feed_lines(feed_->name);
   restarts_ = &m.feed_restarts(feed_->name);
   up_ = &m.feed_up(feed_->name);
-  providers_.insert(feed_->name);
   appenders_.resize(static_cast<std::size_t>(context_->config->partitions));
   appender_lost_.resize(appenders_.size(), false);
   self_->set_down_handler([this](const caf::down_msg& down) { on_appender_down(down); });
@@ -82,7 +81,8 @@ void ingestor_state::start() {
   for (auto& pair : resume_environment()) options.environment.push_back(std::move(pair));
   options.chunk_bytes = limits.chunk_bytes;
   options.max_line_bytes = feed_->max_line_bytes;
-  options.initial_credit = limits.credit_chunks;
+  // What an earlier process said and the log has yet to take counts still.
+  options.initial_credit = limits.credit_chunks - static_cast<int>(std::count_if(underway_.begin(), underway_.end(), [](auto& x) { return x.second.credit != 0; }));
   auto me = caf::actor_cast<caf::actor>(self_);
   child_events events;
   events.on_lines = [me, run = run_, time = context_->time](std::string lines) { caf::anon_send(me, feed_lines{run, time->now(), std::move(lines)}); };
@@ -166,7 +166,7 @@ void ingestor_state::on_pulse() {
   auto now = context_->time->monotonic();
   if (phase_ == phase::waiting && now >= start_again_at_) start();
   if (process_ && kill_reason_.empty()) {
-    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond)
+    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond && process_->blocked_for() == 0)
       kill_reason_ = fmt::format("not ready: neither a hello nor a valid event within {} ms", feed_->ready_timeout_ms);
     if (process_->blocked_for() > feed_->overflow_kill_ms * millisecond) kill_reason_ = "BackpressureOverflow";
     if (!kill_reason_.empty()) {
@@ -238,13 +238,9 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   for (std::size_t p = 0; p < parsed.batches.size(); ++p)
     if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
   for (auto& control : parsed.controls) {
-    providers_.insert(control.event.provider);
     said_eof_ = said_eof_ || control.event.change == source_change::eof;
     for (std::size_t p = 0; p < parts.size(); ++p) (control.hello ? part(p).before : part(p).after).push_back(control.event);
   }
-  for (auto& batch : parts)
-    if (batch && batch->events && batch->events->keys->size() > providers_.size())
-      for (auto& key : {batch->events->keys->back()}) providers_.insert(key.provider);
   if (!parsed.dead_letters.empty()) part(0).dead_letters = std::move(parsed.dead_letters);
   hand_over(std::move(parts), parsed.has_resume ? std::optional{parsed.resume} : std::nullopt, credit);
 }
@@ -253,7 +249,7 @@ void ingestor_state::tell_source_change(source_change change, const std::string&
   std::vector<std::shared_ptr<chunk_part>> parts(appenders_.size());
   for (auto& p : parts) {
     p = std::make_shared<chunk_part>();
-    for (auto& provider : providers_) p->after.push_back({feed_->name, provider, change, earliest, earliest, false, reason});
+    p->after.push_back({feed_->name, feed_->name, change, earliest, earliest, false, reason});
   }
   hand_over(std::move(parts), std::nullopt, 0);
 }
@@ -271,6 +267,7 @@ void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, s
   for (std::size_t p = 0; p < parts.size(); ++p) {
     if (!parts[p]) continue;
     parts[p]->feed = feed_->name;
+    parts[p]->sender = context_->seed ^ self_->id();
     // With one partition the order of the log is the order of the lines, so the point goes down with the events themselves.
     // With several, only what all of them have written may be passed over after a restart.
     if (appenders_.size() == 1)

@@ -14,7 +14,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 
 namespace finstream {
 
@@ -47,6 +46,7 @@ private:
   void take(parsed_chunk parsed, int credit);
   void tell_source_change(source_change change, const std::string& reason);
   void hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume, int credit);
+  void look_for_appender(std::uint16_t partition);
   void send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part);
   void find_successor(std::uint16_t partition);
   void save_resume_point();
@@ -69,7 +69,6 @@ private:
   nanoseconds start_again_at_ = 0;
   std::optional<backoff> backoff_;
   std::optional<line_parser> parser_;
-  std::set<std::string> providers_;    // that this feed has spoken for
   bool said_eof_ = false;
   std::string kill_reason_;
   std::string last_end_;

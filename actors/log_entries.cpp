@@ -7,6 +7,10 @@
 
 namespace finstream {
 
+namespace {
+constexpr std::size_t most_items_of_record = 4096; // of topic `bars`: about a mebibyte
+} // namespace
+
 expected<log_entry_ptr> to_log_entry(record from) {
   auto out = std::make_shared<log_entry>();
   out->offset = from.offset;
@@ -90,12 +94,18 @@ expected<void> partition_stage::apply(const log_entry& entry) {
   return {};
 }
 
-derived_record_ptr partition_stage::take_bars(const log_entry& entry) {
-  if (output_.records.empty()) return nullptr;
-  auto out = std::make_shared<derived_record>();
-  out->cause = entry.offset;
-  out->log_ts = entry.log_ts;
-  out->items = std::exchange(output_.records, {});
+std::vector<derived_record_ptr> partition_stage::take_bars(const log_entry& entry) {
+  std::vector<derived_record_ptr> out;
+  auto items = std::exchange(output_.records, {});
+  for (std::size_t first = 0; first < items.size(); first += most_items_of_record) {
+    auto record = std::make_shared<derived_record>();
+    record->cause = entry.offset;
+    record->log_ts = entry.log_ts;
+    auto last = std::min(items.size(), first + most_items_of_record);
+    record->items.assign(std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(first)),
+                         std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(last)));
+    out.push_back(std::move(record));
+  }
   return out;
 }
 

@@ -22,8 +22,8 @@ class partition_stage {
 public:
   // Errors: corrupt_record, incompatible.
   expected<void> apply(const log_entry& entry);
-  // What `entry` gave: its bars, and its rejected events as dead letters.
-  derived_record_ptr take_bars(const log_entry& entry);
+  // What `entry` gave: its bars, in records of a bounded size, and its rejected events as dead letters.
+  std::vector<derived_record_ptr> take_bars(const log_entry& entry);
   std::optional<rejected_record> take_rejected(const log_entry& entry);
 
   bool has_open_windows() const { return stage_ && stage_->has_open_windows(); }

@@ -2,6 +2,7 @@
 
 #include "messages/codec/command_json.hpp"
 #include "messages/codec/json.hpp"
+#include "messages/command/wire_protocol.hpp"
 
 #include <fmt/core.h>
 
@@ -47,20 +48,24 @@ void session_state::on_said(const std::string& text) {
     append_json_timestamp(pong, context_->time->now());
     return reply(pong + "}");
   }
-  refuse(&*command, errc::bad_command, "this node has no action \"" + command->action.substr(0, 40) + "\": subscribe, unsubscribe, ping or hello");
+  refuse(&*command, errc::bad_command, "this node has no action \"" + command->action.substr(0, 40) + "\"; there are " + wire_actions());
 }
 
 void session_state::on_subscription(client_command command, bool add) {
-  for (auto& channel : command.channels)
-    if (auto pattern = parse_channel(channel); !pattern) return refuse(&command, pattern.error().code, pattern.error().message);
-  auto limit = context_->config->gateway.max_subscriptions;
-  if (add && (subscriptions_ += command.channels.size()) > limit) {
-    subscriptions_ -= command.channels.size();
-    return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
+  auto wanted = channels_;
+  for (auto& channel : command.channels) {
+    auto pattern = parse_channel(channel);
+    if (!pattern) return refuse(&command, pattern.error().code, pattern.error().message);
+    if (add)
+      wanted.insert(*pattern);
+    else
+      wanted.erase(*pattern);
   }
-  if (!add) subscriptions_ -= std::min<std::uint64_t>(subscriptions_, command.channels.size());
+  auto limit = context_->config->gateway.max_subscriptions;
+  if (add && wanted.size() > limit) return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
   auto hub = context_->where->find_as<hub_actor>("/hub");
   if (!hub) return refuse(&command, errc::overloaded, "the node is starting: try again");
+  channels_ = std::move(wanted);
   self_->send(hub, subscription_change{connection_, add, false, std::move(command)});
 }
 

@@ -7,6 +7,7 @@
 #include "messages/protocols.hpp"
 
 #include <memory>
+#include <set>
 
 namespace finstream {
 
@@ -30,7 +31,7 @@ private:
   node_context* context_ = nullptr;
   std::shared_ptr<client_links> links_;
   std::uint64_t connection_ = 0;
-  std::uint64_t subscriptions_ = 0; // asked for, at most
+  std::set<channel_pattern> channels_; // as the hub will have them
 };
 
 } // namespace finstream

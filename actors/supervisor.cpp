@@ -67,6 +67,7 @@ std::string supervisor_state::child_path(std::size_t index) const {
 
 void supervisor_state::start(std::size_t index) {
   auto& child = children_[index];
+  if (child.handle) return; // asked for twice, by crashes that overlap
   child.handle = plan_.children[index].start(self_->system(), child_path(index));
   child.stopping = false;
   ++child.starts;
@@ -157,6 +158,7 @@ void supervisor_state::on_pulse() {
 bool supervisor_state::restart_by_hand(const std::string& path) {
   for (std::size_t i = 0; i < children_.size(); ++i) {
     if (child_path(i) != path) continue;
+    if (stopping_ || !predecessors_.empty()) return false; // it is about to end, or to be started anyway
     restart_from(i, i + 1);
     return true;
   }

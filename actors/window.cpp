@@ -10,6 +10,10 @@ namespace {
 constexpr std::size_t catch_up_read_bytes = 1u << 20; // of the log at a time while behind
 } // namespace
 
+window_state::~window_state() {
+  if (caught_up_) --context_->figures->partitions_caught_up;
+}
+
 void window_state::prepare(node_context* context, std::uint16_t partition) {
   context_ = context;
   partition_ = partition;
@@ -65,10 +69,11 @@ void window_state::on_entries(const fresh_entries& fresh) {
   } else {
     for (auto& entry : fresh.entries)
       if (entry->offset >= next_) apply(*entry);
-    if (!caught_up_) {
-      caught_up_ = true;
-      ++context_->figures->partitions_caught_up;
-    }
+  }
+  if (!caught_up_) {
+    auto range = context_->log->range(topic::events, partition_);
+    caught_up_ = range && next_ >= range->next;
+    if (caught_up_) ++context_->figures->partitions_caught_up;
   }
   hand_in();
   pull();
@@ -89,7 +94,7 @@ void window_state::apply(const log_entry& entry) {
   if (auto applied = stage_.apply(entry); !applied) throw std::runtime_error(applied.error().message);
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
-  if (auto bars = stage_.take_bars(entry)) result_.bars.push_back(std::move(bars));
+  for (auto& bars : stage_.take_bars(entry)) result_.bars.push_back(std::move(bars));
   consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
   if (auto rejected = stage_.take_rejected(entry)) result_.rejected.push_back(std::move(*rejected));
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
@@ -119,8 +124,7 @@ void window_state::hand_in() {
 
 void window_state::on_committed(std::uint64_t) {
   underway_ = false;
-  if (stopping_) return hand_in();
-  if (snapshot_due_) hand_in();
+  hand_in(); // what has come meanwhile
   pull();
 }
 

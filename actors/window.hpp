@@ -16,6 +16,7 @@ struct window_state {
   static constexpr const char* name = "window";
 
   explicit window_state(actor_of<window_state>* self) : self_{self} {}
+  ~window_state(); // the node is not ready without it
   void prepare(node_context* context, std::uint16_t partition);
   interface::behavior_type behavior();
 

@@ -1,6 +1,6 @@
-// What it costs to append: records of 1000 events to the embedded log, at each level of durability, from one thread; and
-// beside each case its floor, the same bytes written one after the other to a plain file with fdatasync at the same times.
-// One line of JSON a case. CPU is that of the whole process, RocksDB's threads included, until all is quiet.
+// What it costs to append: records of 1000 events to the embedded log, at each level of durability, from one thread;
+// and beside each case its floor, the same bytes written one after the other to a plain file with fdatasync at the same
+// times. One line of JSON a case. CPU is that of the whole process, RocksDB's threads included, until all is quiet.
 //
 //   append_bench [DIRECTORY] [SECONDS]      a place on the disk to be measured; how long each case may take
 #include "runtime/bus/bus.hpp"
@@ -69,7 +69,8 @@ std::string noise(std::size_t size) {
 }
 
 // Calls `append` until the time or the bytes are used up; the number of calls.
-template <class Append> std::uint64_t repeat(const workload& what, nanoseconds limit, const stopwatch& watch, Append append) {
+template <class Append>
+std::uint64_t repeat(const workload& what, nanoseconds limit, const stopwatch& watch, Append append) {
   std::uint64_t records = 0;
   while (records * what.record_bytes < bytes_per_case && watch.wall_spent() < limit) {
     append();
@@ -111,8 +112,10 @@ figures measure_floor(const std::string& path, const workload& what, durability 
   figures result;
   nanoseconds synced = 0;
   result.records = repeat(what, limit, watch, [&] {
-    if (::write(file, payload.data(), payload.size()) != static_cast<ssize_t>(payload.size())) give_up("cannot write " + path);
-    bool due = level == durability::batch || (level == durability::interval && watch.wall_spent() - synced >= sync_interval);
+    if (::write(file, payload.data(), payload.size()) != static_cast<ssize_t>(payload.size()))
+      give_up("cannot write " + path);
+    bool due =
+      level == durability::batch || (level == durability::interval && watch.wall_spent() - synced >= sync_interval);
     if (!due) return;
     if (::fdatasync(file) != 0) give_up("cannot sync " + path);
     synced = watch.wall_spent();
@@ -127,7 +130,8 @@ figures measure_floor(const std::string& path, const workload& what, durability 
 void print(const char* subject, const workload& what, durability level, const figures& x) {
   auto events = static_cast<double>(x.records) * events_per_record;
   std::printf("{\"bench\":\"append\",\"subject\":\"%s\",\"payload\":\"%s\",\"record_bytes\":%zu,\"durability\":\"%s\","
-              "\"events\":%.0f,\"cpu_ns_per_event\":%.2f,\"wall_ns_per_event\":%.2f,\"syncs\":%llu,\"write_amplification\":%.2f}\n",
+              "\"events\":%.0f,\"cpu_ns_per_event\":%.2f,\"wall_ns_per_event\":%.2f,\"syncs\":%llu,\"write_"
+              "amplification\":%.2f}\n",
               subject, what.name, what.record_bytes, std::string{to_string(level)}.c_str(), events,
               static_cast<double>(x.cpu) / events, static_cast<double>(x.wall) / events,
               static_cast<unsigned long long>(x.syncs), x.write_amplification);

@@ -1,6 +1,8 @@
 // What it costs to send each record to many clients: 150-byte records over WebSocket, clients in another process.
 //   paced: the time from deliver() to the client's recv(), at a given rate
 //   flat:  server CPU per million deliveries, in bursts; the next burst when every client has had the last
+//          (flat_calls: one call a record; flat_lists: one call a record, and each record to another list than the
+//          last)
 //   floor: the same bytes in the same frames with a bare send() each, which is what the kernel alone costs
 //   idle:  memory per connection that does nothing
 // One JSON object a line. Each case runs in processes of its own; `fanout_bench NAME...` runs those whose name holds a
@@ -10,7 +12,7 @@
 #include "runtime/server/frames.hpp"
 #include "runtime/server/server.hpp"
 
-#include <atomic>
+#include <array>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -33,11 +35,11 @@ namespace {
 constexpr nanoseconds case_length = 2 * second;
 
 struct bench_case {
-  enum kind { idle, paced, flat, flat_calls, floor } what;
+  enum kind { idle, paced, flat, flat_calls, flat_lists, floor } what;
   std::uint32_t clients;
   std::uint64_t rate_or_burst;
   std::string name() const {
-    constexpr const char* names[] = {"idle", "paced", "flat", "flat_calls", "floor"};
+    constexpr const char* names[] = {"idle", "paced", "flat", "flat_calls", "flat_lists", "floor"};
     return fmt::format("{}_{}_{}", names[what], clients, rate_or_burst);
   }
 };
@@ -83,6 +85,8 @@ public:
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [&] { return open_.size() == settings.clients; });
     all_ = std::make_shared<const std::vector<connection_ptr>>(open_);
+    if (settings.what == bench_case::flat_lists)
+      for (auto& list : lists_) list = std::make_shared<const std::vector<connection_ptr>>(open_);
   }
 
   static std::size_t heap_bytes() {
@@ -130,7 +134,8 @@ public:
         for (auto& one : burst) one = {make_block(), all_};
         server_->deliver(std::move(burst));
       } else {
-        for (std::uint64_t i = 0; i < x.rate_or_burst; ++i) server_->deliver(make_block(), all_);
+        for (std::uint64_t i = 0; i < x.rate_or_burst; ++i)
+          server_->deliver(make_block(), x.what == bench_case::flat_lists ? lists_[i % lists_.size()] : all_);
       }
       client_answer done;
       if (::read(control_, &done, sizeof done) != static_cast<ssize_t>(sizeof done)) std::_Exit(1);
@@ -153,6 +158,7 @@ private:
   std::condition_variable changed_;
   std::vector<connection_ptr> open_;
   std::shared_ptr<const std::vector<connection_ptr>> all_;
+  std::array<std::shared_ptr<const std::vector<connection_ptr>>, 100> lists_; // as of 100 symbols
   std::size_t heap_before_ = 0;
   std::size_t resident_before_ = 0;
   std::unique_ptr<server> server_; // last: its callbacks use the others
@@ -217,7 +223,7 @@ void run_case(const bench_case& x) {
     fixture f{ends[0], x};
     if (x.what == bench_case::idle) f.print_idle(x);
     if (x.what == bench_case::paced) f.paced(x);
-    if (x.what == bench_case::flat || x.what == bench_case::flat_calls) f.flat(x);
+    if (x.what >= bench_case::flat) f.flat(x);
   }
   ::close(ends[0]);
   ::waitpid(clients, nullptr, 0);
@@ -239,6 +245,7 @@ int main(int count, char** words) {
   for (auto clients : {100u, 1000u}) {
     for (auto burst : {1u, 32u, 1000u, 10'000u}) cases.push_back({bench_case::flat, clients, burst});
     for (auto burst : {32u, 1000u}) cases.push_back({bench_case::flat_calls, clients, burst});
+    cases.push_back({bench_case::flat_lists, clients, 1000});
     for (auto burst : {1u, 32u, 1000u}) cases.push_back({bench_case::floor, clients, burst});
   }
   int failures = 0;

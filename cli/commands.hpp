@@ -21,6 +21,7 @@ void add_bars(CLI::App& app, chosen_command& chosen);
 void add_replay(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
 void add_doctor(CLI::App& app, chosen_command& chosen);
+void add_reference(CLI::App& app, chosen_command& chosen);
 
 // Says a failure on standard error; the exit code is 1.
 int report(const failure& what);

@@ -58,17 +58,11 @@ void examine_data(findings& out, const settings& config) {
   if (error)
     out.bad(fmt::format("free space of {} is not known: {}", existing.string(), error.message()));
   else if (space.available < least_free_bytes)
-    out.bad(fmt::format("{} MiB are free; free some, or set bus.retain_bytes", space.available >> 20));
+    out.bad(fmt::format("{} MiB are free; free some", space.available >> 20));
   else
     out.good(fmt::format("{} GiB are free", space.available >> 30));
   if (!fs::exists(directory, error)) return out.note("it does not exist yet; the node creates it");
-  embedded_bus_options options;
-  options.directory = config.data_directory;
-  auto log = open_embedded_bus(options);
-  if (!log && log.error().code == errc::locked) {
-    out.note("a node is running on it");
-    log = open_for_reading(config);
-  }
+  auto log = open_for_reading(config);
   if (!log) return out.bad(log.error().message);
   for (auto& text : (*log)->recovery().notes) out.note(text);
   auto partitions = (*log)->get("node", "partitions");

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   add_replay(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);
+  add_reference(app, chosen);
   app.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [] { return fmt::print("finstream {}\n", FINSTREAM_VERSION), 0; };
   });

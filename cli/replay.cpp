@@ -69,6 +69,18 @@ void compare(outcome& out, derived_reader& stored, const new_record& made, const
   out.differ(fmt::format("{} of partition {} at offset {}: stored and replayed bytes differ", what, made.partition, there->offset));
 }
 
+void take_bar(outcome& out, const bar& x, bool verify) {
+  ++out.bars;
+  if (verify) {
+    auto write = bar_write(x);
+    out.stored[write.key] = *write.value;
+    return;
+  }
+  std::string line;
+  append_bar_json(line, x, "");
+  fmt::print("{}\n", line);
+}
+
 expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool verify) {
   outcome out;
   auto range = log.range(topic::events, partition);
@@ -94,21 +106,10 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
       auto refused = stage.take_rejected(**entry);
       // The node may have been stopped before it had written what the last records give.
       if (verify && (*entry)->offset >= dealt_with) continue;
-      if (made) {
-        if (verify) compare(out, bars, bars_record(partition, *made), "bars");
-        for (auto& item : made->items) {
-          auto* b = std::get_if<bar>(&item);
-          if (b == nullptr) continue;
-          ++out.bars;
-          if (verify) {
-            auto write = bar_write(*b);
-            out.stored[write.key] = *write.value;
-          } else {
-            std::string line;
-            append_bar_json(line, *b, "");
-            fmt::print("{}\n", line);
-          }
-        }
+      for (auto& record : made) {
+        if (verify) compare(out, bars, bars_record(partition, *record), "bars");
+        for (auto& item : record->items)
+          if (auto* b = std::get_if<bar>(&item)) take_bar(out, *b, verify);
       }
       if (refused && verify)
         for (auto& letter : refused->items) compare(out, rejected, dead_letter_record(topic::rejected, partition, refused->log_ts, letter), "rejected events");

@@ -1,6 +1,6 @@
-// A bar under construction. Trades are added in any order, smaller bars are merged, and both give the same bar: the merge law
-// of CONVENTIONS 4. Sums are exact and never wrap: an event that does not fit is
-// refused, a bar that does not fit says so.
+// A bar under construction. Trades are added in any order, smaller bars are merged, and both give the same bar: the
+// merge law of CONVENTIONS 4. Sums are exact and never wrap: an event that does not fit is refused, a bar that does not
+// fit says so.
 #pragma once
 
 #include "messages/event/bar.hpp"

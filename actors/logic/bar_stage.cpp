@@ -8,12 +8,11 @@ namespace finstream {
 
 namespace {
 constexpr timestamp never{std::numeric_limits<std::int64_t>::max()};
-// Of one source within the longest interval. Beyond it the two oldest are taken for one, with what lies between them.
-constexpr std::size_t most_holes = 1000;
 } // namespace
 
 bar_stage::bar_stage(bar_rules rules) : rules_{std::move(rules)} {
-  auto ascend = std::adjacent_find(rules_.intervals.begin(), rules_.intervals.end(), std::greater_equal<>{}) == rules_.intervals.end();
+  auto ascend = std::adjacent_find(rules_.intervals.begin(), rules_.intervals.end(), std::greater_equal<>{}) ==
+                rules_.intervals.end();
   ensure(!rules_.intervals.empty() && rules_.intervals[0] > 0 && ascend, "bar intervals ascend");
   grid_ = std::accumulate(rules_.intervals.begin() + 1, rules_.intervals.end(), rules_.intervals[0],
                           [](auto a, auto b) { return std::gcd(a, b); });
@@ -27,41 +26,54 @@ void bar_stage::on_events(std::uint64_t first_offset, timestamp log_ts, const ev
     targets_.push_back(make_target(key));
     return static_cast<std::uint32_t>(targets_.size() - 1);
   });
+  current_feed_ = feed_number(batch.feed);
   for (auto& row : batch.rows) add_event(targets_[index[row.key]], batch, row, first_offset++, log_ts);
   follow_time(log_ts);
 }
 
+// A feed that names no provider speaks for all it has sent events of.
 void bar_stage::on_source(timestamp log_ts, const source_event& what) {
+  auto known = providers_of_feed_.find(what.feed);
+  if (what.provider != what.feed || known == providers_of_feed_.end()) {
+    change_source(log_ts, what);
+  } else {
+    auto one = what;
+    for (auto& provider : known->second) one.provider = provider, change_source(log_ts, one);
+  }
+  follow_time(log_ts);
+}
+
+void bar_stage::change_source(timestamp log_ts, const source_event& what) {
   auto& set = sets_[find_set(what.provider)];
   auto rank = rank_in(set, what.provider);
   switch (what.change) {
-    case source_change::heartbeat:
-      if (what.at != earliest && set.clock.newest() != earliest) {
-        see_again(set, what.at);
-        set.clock.advance(rank, what.at, log_ts);
-        follow_watermark(set, set.clock.watermark(log_ts));
-      }
-      break;
-    case source_change::gap: note_hole(set, what.from, what.at); break;
-    case source_change::up:
-      // It goes on where it stopped, or what lies between is not known. Of a set whose others were there nothing is missed.
-      if (what.resumed)
-        set.unknown_since = earliest;
-      else if (set.clock.providers() == 1 || set.clock.is_down())
-        lose_sight(set);
-      set.clock.change(rank, what.change, log_ts);
-      break;
-    case source_change::down:
-    case source_change::restarting:
-      set.clock.change(rank, what.change, log_ts);
-      if (set.clock.is_down()) lose_sight(set);
-      break;
-    case source_change::eof:
-      set.clock.change(rank, what.change, log_ts);
-      if (set.clock.providers() == 1) close_until(set, never);
-      break;
+  case source_change::heartbeat:
+    if (what.at != earliest && set.clock.newest() != earliest) {
+      see_again(set, what.at);
+      set.clock.advance(rank, what.at, log_ts);
+      follow_watermark(set, set.clock.watermark(log_ts));
+    }
+    break;
+  case source_change::gap: note_hole(set, what.from, what.at); break;
+  case source_change::up:
+    // It goes on where it stopped, or what lies between is not known. Of a set whose others were there nothing is
+    // missed.
+    if (what.resumed)
+      set.unknown_since = earliest;
+    else if (set.clock.providers() == 1 || set.clock.is_down())
+      lose_sight(set);
+    set.clock.change(rank, what.change, log_ts);
+    break;
+  case source_change::down:
+  case source_change::restarting:
+    set.clock.change(rank, what.change, log_ts);
+    if (set.clock.is_down()) lose_sight(set);
+    break;
+  case source_change::eof:
+    set.clock.change(rank, what.change, log_ts);
+    if (set.clock.providers() == 1) close_until(set, never);
+    break;
   }
-  follow_time(log_ts);
 }
 
 void bar_stage::on_clock(timestamp log_ts) { follow_time(log_ts); }
@@ -75,6 +87,11 @@ void bar_stage::on_start(timestamp log_ts, const bar_rules& rules) {
 }
 
 void bar_stage::change_rules(const bar_rules& rules) {
+  if (rules.intervals == rules_.intervals && rules.sets == rules_.sets) { // what is open stays open
+    rules_ = rules;
+    for (auto& set : sets_) set.clock.obey(rules.clock);
+    return;
+  }
   for (auto& set : sets_) close_until(set, never);
   bar_stage next{rules};
   next.events_ = events_;
@@ -95,6 +112,7 @@ void bar_stage::change_rules(const bar_rules& rules) {
       break;
     }
   }
+  next.providers_of_feed_ = providers_of_feed_;
   *this = std::move(next);
 }
 
@@ -102,8 +120,10 @@ stage_output bar_stage::take_output() { return std::exchange(output_, {}); }
 
 // ---- an event
 
-void bar_stage::add_event(target& where, const event_batch& batch, const event_row& row, std::uint64_t offset, timestamp log_ts) {
+void bar_stage::add_event(target& where, const event_batch& batch, const event_row& row, std::uint64_t offset,
+                          timestamp log_ts) {
   auto& set = sets_[where.set];
+  if (where.feed != current_feed_) note_provider(where, batch, row);
   if (row.src_ts < set.accept_from) return reject(errc::late, batch, row, offset, set.accept_from - row.src_ts);
   contribution x{{row.src_ts.ns, where.rank, row.seq, offset}, {}, {}, {}, {}, {}};
   if (!count(where, row, (*batch.keys)[row.key].symbol, x)) return reject(errc::overflow, batch, row, offset, 0);
@@ -123,7 +143,8 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
   };
   if (row.kind == event_kind::quote) {
     // Two series, as if its sides were trades.
-    if (where.bid < 0) where.bid = make_series(where.set, symbol + ".BID"), where.ask = make_series(where.set, symbol + ".ASK");
+    if (where.bid < 0)
+      where.bid = make_series(where.set, symbol + ".BID"), where.ask = make_series(where.set, symbol + ".ASK");
     auto &bids = window_at(where.bid, row.src_ts.ns), &asks = window_at(where.ask, row.src_ts.ns);
     trade(row.values[1], row.values[3]);
     auto ask = x;
@@ -134,7 +155,8 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
   if (row.kind == event_kind::tick) {
     trade(row.values[0], row.values[1]);
   } else {
-    x.open.units = row.values[0], x.high.units = row.values[1], x.low.units = row.values[2], x.close.units = row.values[3];
+    x.open.units = row.values[0], x.high.units = row.values[1], x.low.units = row.values[2],
+    x.close.units = row.values[3];
     x.volume.units = row.values[4];
   }
   return window_at(where.trade, row.src_ts.ns).add(x);
@@ -157,19 +179,22 @@ bar_builder& bar_stage::grid_window(std::uint32_t index, std::int64_t start) {
   return *at;
 }
 
-void bar_stage::reject(errc code, const event_batch& batch, const event_row& row, std::uint64_t offset, nanoseconds lateness) {
+void bar_stage::reject(errc code, const event_batch& batch, const event_row& row, std::uint64_t offset,
+                       nanoseconds lateness) {
   output_.rejected.push_back({code, spell_out(batch, row), offset, lateness});
 }
 
 // ---- time
 
 void bar_stage::follow_time(timestamp log_ts) {
-  for (auto& set : sets_) {
+  for (auto index : sets_by_name_) {
+    auto& set = sets_[index];
     if (set.clock.newest() == earliest) continue;
     if (set.clock.is_idle(log_ts))
       flush_idle(set, log_ts);
     else if (set.clock.providers() > 1) // with one provider only its own events move the watermark
       follow_watermark(set, set.clock.watermark(log_ts));
+    enforce_limit(set); // a window that closes is merged into several
   }
 }
 
@@ -185,12 +210,11 @@ void bar_stage::follow_watermark(set_state& set, timestamp watermark) {
   std::erase_if(set.holes, [&](auto& h) { return h.to < limit - rules_.intervals.back(); });
 }
 
-// All its sources are idle: what is open closes once log time has passed its end by the time-out. Silence is only said as far
-// as the source's own time would have come, so that recorded data, whose time is long past, is not declared silent till now.
+// All its sources are idle: a window closes once log time has passed its end by the time-out, counted in the source's
+// own time. Of a live source the two are the same; recorded data, whose time is long past, may pause without losing
+// what follows.
 void bar_stage::flush_idle(set_state& set, timestamp log_ts) {
-  auto passed = log_ts - rules_.clock.flush_timeout;
-  close_until(set, passed);
-  follow_watermark(set, std::min(set.clock.extrapolated(log_ts), passed));
+  follow_watermark(set, std::min(set.clock.extrapolated(log_ts), log_ts - rules_.clock.flush_timeout));
 }
 
 // Of the windows that are open; the largest number if none is.
@@ -265,108 +289,10 @@ void bar_stage::close_longer(set_state& set, std::size_t interval, std::int64_t 
   say_end(set, interval, {end - span}, {end}, interval_reason::closed);
 }
 
-// Closes the oldest windows of the set that has opened one too many, though they are not complete: what comes for them now
-// is late, and said to be.
+// Closes the oldest windows of the set that has opened one too many, though they are not complete: what comes for them
+// now is late, and said to be.
 void bar_stage::enforce_limit(set_state& set) {
   while (open_windows_ > rules_.max_open_windows && first_end(set) != never.ns) close_until(set, {first_end(set)});
-}
-
-// ---- what leaves
-
-void bar_stage::emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval) {
-  if (!x.fits()) {
-    market_event lost;
-    lost.provider = of.key.provider, lost.symbol = of.key.symbol;
-    lost.kind = event_kind::bar, lost.interval = span_to_string(interval), lost.src_ts = {x.start};
-    return void(output_.rejected.push_back({errc::overflow, std::move(lost), x.last_offset, 0}));
-  }
-  bar out;
-  out.provider = of.key.provider;
-  out.symbol = of.key.symbol;
-  out.interval = interval;
-  out.start = {x.start};
-  out.end = {x.start + interval};
-  out.open = x.open, out.high = x.high, out.low = x.low, out.close = x.close;
-  out.volume.units = static_cast<std::int64_t>(x.volume);
-  out.vwap = volume_weighted_average(x.traded, out.volume);
-  out.trades = x.trades;
-  out.first_ts = {x.first.src_ts};
-  out.last_ts = {x.last.src_ts};
-  out.first_offset = x.first_offset;
-  out.last_offset = x.last_offset;
-  out.schema = rules_.schema;
-  out.config_hash = rules_.config_hash;
-  judge_coverage(set, out);
-  output_.records.emplace_back(std::move(out));
-}
-
-// The share of the window that no hole covers. The time before the source was first seen is a hole too.
-void bar_stage::judge_coverage(const set_state& set, bar& x) const {
-  auto missing = nanoseconds{0};
-  auto counted_to = x.start; // what lies before is counted already
-  auto subtract = [&](timestamp from, timestamp to, bar_flag flag) {
-    if (std::max(from, x.start) >= std::min(to, x.end)) return;
-    x.flags |= flag;
-    from = std::max(from, counted_to), to = std::min(to, x.end);
-    if (from < to) missing += to - from, counted_to = to;
-  };
-  subtract(x.start, set.first_seen, partial_start);
-  for (auto& h : set.holes)
-    if (set.unknown_since == earliest || h.from < set.unknown_since) subtract(h.from, h.to, gap);
-  if (set.unknown_since != earliest) subtract(set.unknown_since, x.end, gap);
-  auto length = x.end - x.start;
-  x.coverage.units = static_cast<std::int64_t>(static_cast<int128>(length - missing) * units_per_one / length);
-}
-
-// What the source sends from here on is not known, till it is heard again.
-void bar_stage::lose_sight(set_state& set) {
-  if (set.unknown_since == earliest) set.unknown_since = set.clock.newest();
-}
-
-void bar_stage::see_again(set_state& set, timestamp from) {
-  if (set.unknown_since != earliest) note_hole(set, set.unknown_since, from);
-  set.unknown_since = earliest;
-}
-
-void bar_stage::note_hole(set_state& set, timestamp from, timestamp to) {
-  if (from >= to) return;
-  auto first = std::lower_bound(set.holes.begin(), set.holes.end(), from, [](auto& h, auto t) { return h.to < t; });
-  auto last = first;
-  for (; last != set.holes.end() && last->from <= to; ++last) from = std::min(from, last->from), to = std::max(to, last->to);
-  set.holes.insert(set.holes.erase(first, last), {from, to});
-  if (set.holes.size() <= most_holes) return;
-  set.holes[1].from = set.holes[0].from;
-  set.holes.erase(set.holes.begin());
-}
-
-// An interval without bars that a hole touches was one in which the source was not there.
-void bar_stage::say_silence(set_state& set, std::size_t interval, timestamp until) {
-  auto span = rules_.intervals[interval];
-  auto& said = set.said_until[interval];
-  if (said == earliest) said = floor_to(set.first_seen, span);
-  auto whole = [&](timestamp t) { return t >= until ? until : std::min(until, floor_to(t + (span - 1), span)); };
-  auto silent = [&](timestamp to) {
-    if (to > said) say_end(set, interval, said, to, interval_reason::no_trades);
-  };
-  auto missed = [&](timestamp from, timestamp to) {
-    if (to <= said || from >= until) return;
-    silent(floor_to(from, span));
-    say_end(set, interval, said, whole(to), interval_reason::feed_down);
-  };
-  for (auto& h : set.holes)
-    if (set.unknown_since == earliest || h.from < set.unknown_since) missed(h.from, h.to);
-  if (set.unknown_since != earliest) missed(set.unknown_since, never);
-  silent(until);
-}
-
-void bar_stage::say_end(set_state& set, std::size_t interval, timestamp start, timestamp end, interval_reason reason) {
-  output_.records.emplace_back(end_of_interval{set.name, rules_.intervals[interval], start, end, reason});
-  set.said_until[interval] = std::max(set.said_until[interval], end);
-}
-
-std::vector<std::uint32_t> bar_stage::in_name_order(std::vector<std::uint32_t> indices) {
-  std::sort(indices.begin(), indices.end(), [&](auto a, auto b) { return series_[a].key.symbol < series_[b].key.symbol; });
-  return indices;
 }
 
 } // namespace finstream

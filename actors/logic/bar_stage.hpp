@@ -1,9 +1,9 @@
-// THE BARS OF ONE PARTITION: a pure function of the partition's log. Records go in, in order; bars, ends of intervals and late
-// events come out, the same ones for the same log, whatever ran when.
+// THE BARS OF ONE PARTITION: a pure function of the partition's log. Records go in, in order; bars, ends of intervals
+// and late events come out, the same ones for the same log, whatever ran when.
 //
-// The one idea is the merge law: every interval is a multiple of the grid (their greatest common divisor), so an event is only
-// ever added to its grid bar, and a grid bar that closes is merged into the longer ones. Lateness is decided once for all
-// intervals (`accept_from`): an event counts in all of its bars or in none.
+// The one idea is the merge law: every interval is a multiple of the grid (their greatest common divisor), so an event
+// is only ever added to its grid bar, and a grid bar that closes is merged into the longer ones. Lateness is decided
+// once for all intervals (`accept_from`): an event counts in all of its bars or in none.
 #pragma once
 
 #include "actors/logic/bar_builder.hpp"
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,16 @@ namespace finstream {
 struct source_set {
   std::string name;
   std::vector<std::string> providers; // in rank order
+
+  friend bool operator==(const source_set&, const source_set&) = default;
 };
 
 struct bar_rules {
   std::vector<nanoseconds> intervals{1 * second, 2 * second, 5 * second, 60 * second}; // ascending
   source_clock_rules clock;
-  std::vector<source_set> sets;  // a provider in none is a set of its own, under its own name
+  std::vector<source_set> sets; // a provider in none is a set of its own, under its own name
   std::uint64_t max_open_windows = 1'000'000;
-  std::uint64_t schema = 0;      // stamped into each bar
+  std::uint64_t schema = 0; // stamped into each bar
   std::uint64_t config_hash = 0;
 
   std::string save() const;
@@ -61,8 +64,8 @@ public:
   void on_events(std::uint64_t first_offset, timestamp log_ts, const event_batch& batch);
   void on_source(timestamp log_ts, const source_event& what);
   void on_clock(timestamp log_ts); // the passing of time
-  // The node started, with these rules. The rules are in the log, so that a replay needs nothing but the log. If they have
-  // changed, everything open is closed and the new ones hold from here on.
+  // The node started, with these rules. The rules are in the log, so that a replay needs nothing but the log. If they
+  // have changed, everything open is closed and the new ones hold from here on.
   void on_start(timestamp log_ts, const bar_rules& rules);
 
   stage_output take_output();
@@ -80,10 +83,10 @@ private:
     std::vector<bar_builder> open; // ascending by start; seldom more than two
   };
   struct series {
-    series_key key;                   // provider is the set's name
+    series_key key; // provider is the set's name
     std::uint32_t set = 0;
     window_list grid;
-    std::vector<window_list> longer;  // by index into rules.intervals
+    std::vector<window_list> longer; // by index into rules.intervals
   };
   struct hole {
     timestamp from, to;
@@ -94,11 +97,11 @@ private:
     std::string name;
     std::vector<std::string> providers;
     source_clock clock;
-    timestamp accept_from = earliest;   // events before this are late
-    timestamp next_boundary = earliest; // the watermark has nothing to do before this
+    timestamp accept_from = earliest;                               // events before this are late
+    timestamp next_boundary = earliest;                             // the watermark has nothing to do before this
     timestamp first_seen{std::numeric_limits<std::int64_t>::max()}; // smallest accepted src_ts
-    std::vector<timestamp> said_until;  // by interval: ends of intervals are said up to here
-    std::vector<hole> holes;            // of source time in which something was missed: apart from one another, ascending
+    std::vector<timestamp> said_until; // by interval: ends of intervals are said up to here
+    std::vector<hole> holes; // of source time in which something was missed: apart from one another, ascending
     timestamp unknown_since = earliest; // down without a promise to go on: a hole that has no end yet
     open_ends grid_open;
     std::vector<open_ends> longer_open; // by interval
@@ -107,11 +110,15 @@ private:
   struct target {
     std::uint32_t set = 0;
     std::uint32_t rank = 0;
+    std::uint32_t feed = 0;                      // number of the feed that sent it last
     std::int32_t trade = -1, bid = -1, ask = -1; // series, made when first used
   };
 
   bool load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span, open_ends& open);
   void change_rules(const bar_rules& rules);
+  void change_source(timestamp log_ts, const source_event& what);
+  std::uint32_t feed_number(const std::string& feed);
+  void note_provider(target& where, const event_batch& batch, const event_row& row);
   target make_target(const series_key& key);
   std::uint32_t find_set(const std::string& provider);
   std::uint32_t rank_in(const set_state& set, const std::string& provider) const;
@@ -147,7 +154,11 @@ private:
   std::uint64_t events_ = 0;
   std::vector<series> series_;
   std::map<series_key, std::int32_t> series_of_;
-  std::deque<set_state> sets_; // stable addresses
+  std::deque<set_state> sets_;              // stable addresses, in the order in which they were met
+  std::vector<std::uint32_t> sets_by_name_; // the order of what is said: the first does not depend on what is in memory
+  std::map<std::string, std::set<std::string>> providers_of_feed_; // in this partition
+  std::map<std::string, std::uint32_t> feed_numbers_;              // from 1
+  std::uint32_t current_feed_ = 0;
   std::map<std::string, std::uint32_t> set_of_provider_;
   key_index<std::uint32_t> index_;
   std::vector<target> targets_;

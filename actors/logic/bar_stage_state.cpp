@@ -34,7 +34,8 @@ std::string bar_rules::save() const {
 expected<bar_rules> bar_rules::load(std::string_view bytes) {
   bar_rules x;
   byte_reader in{bytes};
-  if (in.number() != rules_version) return fail(errc::incompatible, "the rules in the log were written by another version");
+  if (in.number() != rules_version)
+    return fail(errc::incompatible, "the rules in the log were written by another version");
   x.intervals.resize(in.count(1));
   for (auto& interval : x.intervals) interval = in.signed_number();
   for (auto* span : {&x.clock.allow_late, &x.clock.flush_timeout, &x.clock.resume_grace}) *span = in.signed_number();
@@ -49,9 +50,9 @@ expected<bar_rules> bar_rules::load(std::string_view bytes) {
   x.config_hash = in.number();
   auto ascend = std::adjacent_find(x.intervals.begin(), x.intervals.end(), std::greater_equal<>{}) == x.intervals.end();
   auto possible = [](nanoseconds span) { return span >= 0 && span <= longest_span; };
-  auto sane = !x.intervals.empty() && x.intervals.front() > 0 && ascend && possible(x.intervals.back())
-              && possible(x.clock.allow_late) && possible(x.clock.flush_timeout) && possible(x.clock.resume_grace)
-              && std::none_of(x.sets.begin(), x.sets.end(), [](auto& set) { return set.providers.empty(); });
+  auto sane = !x.intervals.empty() && x.intervals.front() > 0 && ascend && possible(x.intervals.back()) &&
+              possible(x.clock.allow_late) && possible(x.clock.flush_timeout) && possible(x.clock.resume_grace) &&
+              std::none_of(x.sets.begin(), x.sets.end(), [](auto& set) { return set.providers.empty(); });
   if (!in.done() || !sane) return fail(errc::corrupt_record, "the rules in the log cannot be read");
   return x;
 }
@@ -69,17 +70,37 @@ std::uint32_t bar_stage::find_set(const std::string& provider) {
   for (auto& set : rules_.sets)
     if (std::find(set.providers.begin(), set.providers.end(), provider) != set.providers.end()) found = set;
   auto index = static_cast<std::uint32_t>(sets_.size());
-  auto& state = sets_.emplace_back(set_state{found.name, found.providers, source_clock{rules_.clock, found.providers.size()},
-                                             earliest, earliest, timestamp{std::numeric_limits<std::int64_t>::max()}, {}, {},
-                                             earliest, {}, {}});
+  auto& state = sets_.emplace_back(set_state{found.name,
+                                             found.providers,
+                                             source_clock{rules_.clock, found.providers.size()},
+                                             earliest,
+                                             earliest,
+                                             timestamp{std::numeric_limits<std::int64_t>::max()},
+                                             {},
+                                             {},
+                                             earliest,
+                                             {},
+                                             {}});
   state.said_until.assign(rules_.intervals.size(), earliest);
   state.longer_open.resize(rules_.intervals.size());
   for (auto& member : found.providers) set_of_provider_[member] = index;
+  auto after = [&](const std::string& name, auto other) { return name < sets_[other].name; };
+  sets_by_name_.insert(std::upper_bound(sets_by_name_.begin(), sets_by_name_.end(), found.name, after), index);
   return index;
 }
 
+std::uint32_t bar_stage::feed_number(const std::string& feed) {
+  return feed_numbers_.try_emplace(feed, static_cast<std::uint32_t>(feed_numbers_.size() + 1)).first->second;
+}
+
+void bar_stage::note_provider(target& where, const event_batch& batch, const event_row& row) {
+  where.feed = current_feed_;
+  providers_of_feed_[batch.feed].insert((*batch.keys)[row.key].provider);
+}
+
 std::uint32_t bar_stage::rank_in(const set_state& set, const std::string& provider) const {
-  return static_cast<std::uint32_t>(std::find(set.providers.begin(), set.providers.end(), provider) - set.providers.begin());
+  return static_cast<std::uint32_t>(std::find(set.providers.begin(), set.providers.end(), provider) -
+                                    set.providers.begin());
 }
 
 std::int32_t bar_stage::make_series(std::uint32_t set, std::string symbol) {
@@ -105,6 +126,12 @@ std::string bar_stage::save() const {
     for (auto t : set.said_until) out.signed_number(t.ns);
     out.number(set.holes.size());
     for (auto& h : set.holes) out.signed_number(h.from.ns), out.signed_number(h.to.ns);
+  }
+  out.number(providers_of_feed_.size());
+  for (auto& [feed, providers] : providers_of_feed_) {
+    out.text(feed);
+    out.number(providers.size());
+    for (auto& provider : providers) out.text(provider);
   }
   out.number(series_.size());
   for (auto& s : series_) {
@@ -132,10 +159,15 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
     auto& set = out.sets_[out.find_set(std::string{in.text()})];
     set.clock.load(in);
     if (set.clock.providers() != set.providers.size()) return bad("has another number of sources in a set");
-    for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since}) t->ns = in.signed_number();
+    for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since})
+      t->ns = in.signed_number();
     for (auto& t : set.said_until) t.ns = in.signed_number();
     set.holes.resize(in.count(2));
     for (auto& h : set.holes) h.from.ns = in.signed_number(), h.to.ns = in.signed_number();
+  }
+  for (auto n = in.count(2); n != 0 && in.good(); --n) {
+    auto& providers = out.providers_of_feed_[std::string{in.text()}];
+    for (auto k = in.count(1); k != 0; --k) providers.emplace(in.text());
   }
   for (auto n = in.count(3); n != 0 && in.good(); --n) {
     auto set = in.number();
@@ -153,12 +185,14 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
   return out;
 }
 
-bool bar_stage::load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span, open_ends& open) {
+bool bar_stage::load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span,
+                             open_ends& open) {
   windows.open.resize(in.count(48));
   auto previous = std::numeric_limits<std::int64_t>::min();
   for (auto& w : windows.open) {
     w.load(in);
-    if (w.start <= previous || w.start % span != 0 || w.start > std::numeric_limits<std::int64_t>::max() - span) return false;
+    if (w.start <= previous || w.start % span != 0 || w.start > std::numeric_limits<std::int64_t>::max() - span)
+      return false;
     previous = w.start;
     open[w.start + span].push_back(index);
     ++open_windows_;

@@ -31,9 +31,9 @@ struct child_spec {
 // [first, last) of the children that are started again when `crashed` of `count` has crashed.
 constexpr std::pair<std::size_t, std::size_t> taken_along(strategy how, std::size_t crashed, std::size_t count) {
   switch (how) {
-    case strategy::one_for_one: return {crashed, crashed + 1};
-    case strategy::rest_for_one: return {crashed, count};
-    case strategy::one_for_all: return {0, count};
+  case strategy::one_for_one: return {crashed, crashed + 1};
+  case strategy::rest_for_one: return {crashed, count};
+  case strategy::one_for_all: return {0, count};
   }
   return {crashed, crashed + 1};
 }

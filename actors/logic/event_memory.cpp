@@ -6,8 +6,8 @@ namespace finstream {
 
 namespace {
 constexpr std::uint64_t full_generations = 4;
-// An event this close to a run's end is put in its place there; one further back begins a run of its own, so that an old
-// stretch that is sent again costs no long moves.
+// An event this close to a run's end is put in its place there; one further back begins a run of its own, so that an
+// old stretch that is sent again costs no long moves.
 constexpr std::ptrdiff_t nearby = 4096;
 constexpr std::size_t most_runs = 32;
 } // namespace

@@ -1,9 +1,10 @@
-// Which events a partition has already taken, exactly, as far back as a horizon counted in events. An event is known by its
-// series, src_ts and seq (its event_id, without the text).
+// Which events a partition has already taken, exactly, as far back as a horizon counted in events. An event is known by
+// its series, src_ts and seq (its event_id, without the text).
 //
-// Almost every feed's events rise in (src_ts, seq), so what is remembered of a series is a few sorted runs: a new event is
-// appended to a run at the price of one comparison, and only an event out of order is searched for. What is old is dropped
-// by generation: four of them are full and one is growing, so at least the horizon and at most five fourths of it are kept.
+// Almost every feed's events rise in (src_ts, seq), so what is remembered of a series is a few sorted runs: a new event
+// is appended to a run at the price of one comparison, and only an event out of order is searched for. What is old is
+// dropped by generation: four of them are full and one is growing, so at least the horizon and at most five fourths of
+// it are kept.
 #pragma once
 
 #include "actors/logic/key_index.hpp"
@@ -30,7 +31,7 @@ private:
     std::vector<identity> sorted;
   };
   struct series {
-    std::vector<run> runs; // the newest last; those of the growing generation take new events
+    std::vector<run> runs;     // the newest last; those of the growing generation take new events
     std::uint64_t touched = 0; // the last generation that listed it, plus one
   };
 
@@ -44,7 +45,8 @@ private:
   std::uint64_t in_generation_ = 0;
   std::uint64_t size_ = 0;
   std::vector<series> series_;
-  std::vector<std::pair<std::uint64_t, std::vector<std::uint32_t>>> touched_; // per generation: the series with runs in it
+  std::vector<std::pair<std::uint64_t, std::vector<std::uint32_t>>>
+    touched_; // per generation: the series with runs in it
   key_index<std::uint32_t> index_;
 };
 

@@ -1,5 +1,5 @@
-// The names of many batches -> small dense numbers of one's own. A feed's batches share one table of names that only grows, so
-// the translation of a whole batch is looked up once and costs an array access per event.
+// The names of many batches -> small dense numbers of one's own. A feed's batches share one table of names that only
+// grows, so the translation of a whole batch is looked up once and costs an array access per event.
 #pragma once
 
 #include "messages/event/market_event.hpp"

@@ -1,5 +1,5 @@
-// When to start something again that has ended: at once inside a tree (intensity decides when to give up), after a growing,
-// random pause for the outside world (backoff with full jitter), and after too many crashes not at all.
+// When to start something again that has ended: at once inside a tree (intensity decides when to give up), after a
+// growing, random pause for the outside world (backoff with full jitter), and after too many crashes not at all.
 #pragma once
 
 #include "messages/value/timestamp.hpp"
@@ -34,7 +34,8 @@ struct backoff_rules {
 
 class backoff {
 public:
-  backoff(backoff_rules rules, std::uint64_t seed) : rules_{rules}, random_{seed}, crashes_{rules.crash_limit, rules.crash_period} {}
+  backoff(backoff_rules rules, std::uint64_t seed)
+    : rules_{rules}, random_{seed}, crashes_{rules.crash_limit, rules.crash_period} {}
   // It ended at `now` after living for `lived`: how long to wait, or nothing: park it.
   std::optional<nanoseconds> next(nanoseconds now, nanoseconds lived);
   void reset(); // someone said: try again

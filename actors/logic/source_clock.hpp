@@ -1,5 +1,5 @@
-// How far in its own time a source set is: its watermark, and whether it is idle, down or being restarted. CONVENTIONS 5 is
-// this file's text; docs/decisions/0004 says why a set that is being restarted is waited for.
+// How far in its own time a source set is: its watermark, and whether it is idle, down or being restarted. CONVENTIONS
+// 5 is this file's text; docs/decisions/0004 says why a set that is being restarted is waited for.
 #pragma once
 
 #include "messages/event/source_event.hpp"
@@ -39,12 +39,14 @@ public:
   timestamp watermark(timestamp log_ts) const;
   // All providers are idle, and none is waited for.
   bool is_idle(timestamp log_ts) const;
-  // Where an idle set's own time would stand if it had run on: newest src_ts plus the log time since, less the time-out.
+  // Where an idle set's own time would stand if it had run on: newest src_ts plus the log time since, less the
+  // time-out.
   timestamp extrapolated(timestamp log_ts) const;
   bool is_down() const; // no provider's process is there
   timestamp newest() const;
   std::size_t providers() const { return providers_.size(); }
 
+  void obey(source_clock_rules rules) { rules_ = rules; }
   void adopt(const source_clock& other) { providers_ = other.providers_; } // what is known, under this one's rules
   void save(byte_writer& out) const;
   void load(byte_reader& in);

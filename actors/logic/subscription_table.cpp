@@ -9,17 +9,17 @@ namespace finstream {
 
 std::string channel_pattern::text() const {
   switch (what) {
-    case kind::ticks: return "ticks." + symbol;
-    case kind::bars: return "bars." + interval + "." + symbol;
-    case kind::status: return "status";
+  case kind::ticks: return "ticks." + symbol;
+  case kind::bars: return "bars." + interval + "." + symbol;
+  case kind::status: return "status";
   }
   return "";
 }
 
 expected<channel_pattern> parse_channel(std::string_view text) {
   auto bad = [&](const std::string& why) {
-    return fail(errc::bad_command, "\"" + excerpt(text) + "\" is not a channel: " + why
-                                     + "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
+    return fail(errc::bad_command, "\"" + excerpt(text) + "\" is not a channel: " + why +
+                                     "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
   };
   if (text == "status") return channel_pattern{channel_pattern::kind::status, "", ""};
   auto dot = text.find('.');
@@ -71,7 +71,8 @@ const std::set<channel_pattern>& subscription_table::of(std::uint64_t connection
   return at == group_of_connection_.end() ? none : groups_[at->second].patterns;
 }
 
-template <class Matches> const std::vector<subscription_table::group_id>& subscription_table::cached(const std::string& key, Matches matches) {
+template <class Matches>
+const std::vector<subscription_table::group_id>& subscription_table::cached(const std::string& key, Matches matches) {
   if (auto at = matches_.find(key); at != matches_.end()) return at->second;
   auto& out = matches_[key];
   for (group_id id = 0; id < groups_.size(); ++id)
@@ -82,17 +83,21 @@ template <class Matches> const std::vector<subscription_table::group_id>& subscr
 using kind = channel_pattern::kind;
 
 const std::vector<subscription_table::group_id>& subscription_table::match_tick(const std::string& symbol) {
-  return cached("t" + symbol, [&](auto& p) { return p.what == kind::ticks && (p.symbol == "*" || p.symbol == symbol); });
+  return cached("t" + symbol,
+                [&](auto& p) { return p.what == kind::ticks && (p.symbol == "*" || p.symbol == symbol); });
 }
 
-const std::vector<subscription_table::group_id>& subscription_table::match_bar(const std::string& interval, const std::string& symbol) {
+const std::vector<subscription_table::group_id>& subscription_table::match_bar(const std::string& interval,
+                                                                               const std::string& symbol) {
   return cached("b" + interval + "." + symbol, [&](auto& p) {
-    return p.what == kind::bars && (p.interval == "*" || p.interval == interval) && (p.symbol == "*" || p.symbol == symbol);
+    return p.what == kind::bars && (p.interval == "*" || p.interval == interval) &&
+           (p.symbol == "*" || p.symbol == symbol);
   });
 }
 
 const std::vector<subscription_table::group_id>& subscription_table::match_interval(const std::string& interval) {
-  return cached("i" + interval, [&](auto& p) { return p.what == kind::bars && (p.interval == "*" || p.interval == interval); });
+  return cached("i" + interval,
+                [&](auto& p) { return p.what == kind::bars && (p.interval == "*" || p.interval == interval); });
 }
 
 const std::vector<subscription_table::group_id>& subscription_table::match_status() {

@@ -18,7 +18,8 @@ expected<client_command> parse_command(std::string_view text) {
     return !too_deep;
   };
   auto parsed = json::parse(text.begin(), text.end(), bounded, false);
-  if (too_deep || parsed.is_discarded() || !parsed.is_object()) return fail(errc::bad_command, "a command is one JSON object, such as {\"action\":\"ping\"}");
+  if (too_deep || parsed.is_discarded() || !parsed.is_object())
+    return fail(errc::bad_command, "a command is one JSON object, such as {\"action\":\"ping\"}");
   client_command out;
   if (auto at = parsed.find("id"); at != parsed.end()) {
     auto too_large = at->is_number_unsigned() && at->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max();
@@ -27,11 +28,13 @@ expected<client_command> parse_command(std::string_view text) {
     out.has_id = true;
   }
   auto action = parsed.find("action");
-  if (action == parsed.end() || !action->is_string()) return fail(errc::bad_command, "\"action\" is missing: subscribe, unsubscribe, ping or hello");
+  if (action == parsed.end() || !action->is_string())
+    return fail(errc::bad_command, "\"action\" is missing: subscribe, unsubscribe, ping or hello");
   out.action = action->get<std::string>();
   auto channels = parsed.find("channels");
   if (channels == parsed.end()) return out;
-  if (!channels->is_array() || channels->size() > most_channels) return fail(errc::bad_command, "\"channels\" must be a list of texts");
+  if (!channels->is_array() || channels->size() > most_channels)
+    return fail(errc::bad_command, "\"channels\" must be a list of texts");
   for (auto& channel : *channels) {
     if (!channel.is_string()) return fail(errc::bad_command, "\"channels\" must be a list of texts");
     out.channels.push_back(channel.get<std::string>());

@@ -14,15 +14,15 @@ constexpr unsigned format_version = 1;
 constexpr std::size_t slots = 7; // src_ts, seq, and the five values
 constexpr std::size_t least_row_bytes = 3;
 constexpr std::size_t most_row_bytes = 5 + 2 + slots * 10;
-// A feed's names are far shorter (messages/codec/line_event.hpp). Without a limit a few bytes, each a name that repeats a long
-// provider, could ask for any amount of memory.
+// A feed's names are far shorter (messages/codec/line_event.hpp). Without a limit a few bytes, each a name that repeats
+// a long provider, could ask for any amount of memory.
 constexpr std::size_t most_name_bytes = 255;
 
 constexpr std::size_t values_of(event_kind kind) {
   switch (kind) {
-    case event_kind::tick: return 2;
-    case event_kind::bar: return 5;
-    case event_kind::quote: return 4;
+  case event_kind::tick: return 2;
+  case event_kind::bar: return 5;
+  case event_kind::quote: return 4;
   }
   return 5;
 }
@@ -124,8 +124,8 @@ std::string encode_events(const event_batch& batch) {
   for (auto k : scale) head.number(k);
   head.number(batch.rows.size());
 
-  // Each number is written as its difference from that of the previous row of the same key; the time, which all keys share,
-  // from the previous row.
+  // Each number is written as its difference from that of the previous row of the same key; the time, which all keys
+  // share, from the previous row.
   previous.assign(keys.used.size(), row_slots{});
   std::int64_t previous_time = 0;
   auto head_bytes = out.size();
@@ -139,7 +139,8 @@ std::string encode_events(const event_batch& batch) {
     auto xs = slots_of(row);
     auto write = [&](std::size_t i, std::int64_t& from) {
       auto q = quotient(xs[i], scale[i]);
-      at = write_varint(at, zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(q) - static_cast<std::uint64_t>(from))));
+      at = write_varint(
+        at, zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(q) - static_cast<std::uint64_t>(from))));
       from = q;
     };
     write(0, previous_time);
@@ -150,7 +151,9 @@ std::string encode_events(const event_batch& batch) {
 }
 
 expected<std::shared_ptr<event_batch>> decode_events(std::string_view bytes) {
-  auto bad = [](const char* why) { return fail(errc::corrupt_record, std::string{"a record of events cannot be read: "} + why); };
+  auto bad = [](const char* why) {
+    return fail(errc::corrupt_record, std::string{"a record of events cannot be read: "} + why);
+  };
   byte_reader in{bytes};
   if (in.number() != format_version) return bad("unknown format version");
   auto out = std::make_shared<event_batch>();

@@ -54,7 +54,8 @@ std::size_t character_size(std::string_view text) {
     auto possible = (first != 0xE0 || second >= 0xA0) && (first != 0xED || second < 0xA0);
     return possible && follows(1) && follows(2) ? 3 : 0;
   }
-  auto possible = first >= 0xF0 && first < 0xF5 && (first != 0xF0 || second >= 0x90) && (first != 0xF4 || second < 0x90);
+  auto possible =
+    first >= 0xF0 && first < 0xF5 && (first != 0xF0 || second >= 0x90) && (first != 0xF4 || second < 0x90);
   return possible && follows(1) && follows(2) && follows(3) ? 4 : 0;
 }
 
@@ -189,8 +190,8 @@ void append_sys_event_json(std::string& out, const sys_event& x) {
   out += '}';
 }
 
-std::string position_text(std::uint64_t epoch, std::uint64_t offset) {
-  return std::to_string(epoch) + "-" + std::to_string(offset);
+std::string position_text(std::uint64_t epoch, std::uint32_t partition, std::uint64_t offset) {
+  return std::to_string(epoch) + "-" + std::to_string(partition) + "-" + std::to_string(offset);
 }
 
 } // namespace finstream

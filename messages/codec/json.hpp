@@ -22,7 +22,7 @@ void append_bar_json(std::string& out, const bar& x, std::string_view position);
 void append_end_of_interval_json(std::string& out, const end_of_interval& x, std::string_view position);
 void append_sys_event_json(std::string& out, const sys_event& x);
 
-// "1-4711": epoch and offset, opaque to clients.
-std::string position_text(std::uint64_t epoch, std::uint64_t offset);
+// "1-0-4711": epoch, partition and offset, opaque to clients.
+std::string position_text(std::uint64_t epoch, std::uint32_t partition, std::uint64_t offset);
 
 } // namespace finstream

@@ -18,8 +18,12 @@ void pack_value(sink_packer& to, const std::string& x) { to.pack(x); }
 void pack_value(sink_packer& to, const decimal& x) { to.pack(x.units); }
 void pack_value(sink_packer& to, const timestamp& x) { to.pack(x.ns); }
 void pack_value(sink_packer& to, bool x) { to.pack(x); }
-template <class T> requires std::is_integral_v<T> void pack_value(sink_packer& to, T x) { to.pack(x); }
-template <class T> requires std::is_enum_v<T> void pack_value(sink_packer& to, T x) { to.pack(static_cast<unsigned>(x)); }
+template <class T>
+requires std::is_integral_v<T>
+void pack_value(sink_packer& to, T x) { to.pack(x); }
+template <class T>
+requires std::is_enum_v<T>
+void pack_value(sink_packer& to, T x) { to.pack(static_cast<unsigned>(x)); }
 template <class T> void pack_value(sink_packer& to, const std::optional<T>& x) {
   if (x)
     pack_value(to, *x);
@@ -47,9 +51,12 @@ struct reader {
   bool good = true;
 
   void take(const msgpack::object& from, std::string& x) {
-    if (from.type == msgpack::type::STR) x.assign(from.via.str.ptr, from.via.str.size);
-    else if (from.type == msgpack::type::BIN) x.assign(from.via.bin.ptr, from.via.bin.size);
-    else good = false;
+    if (from.type == msgpack::type::STR)
+      x.assign(from.via.str.ptr, from.via.str.size);
+    else if (from.type == msgpack::type::BIN)
+      x.assign(from.via.bin.ptr, from.via.bin.size);
+    else
+      good = false;
   }
   void take(const msgpack::object& from, bool& x) {
     good = good && from.type == msgpack::type::BOOLEAN;
@@ -57,12 +64,19 @@ struct reader {
   }
   void take(const msgpack::object& from, decimal& x) { take(from, x.units); }
   void take(const msgpack::object& from, timestamp& x) { take(from, x.ns); }
-  template <class T> requires std::is_integral_v<T> void take(const msgpack::object& from, T& x) {
-    if (from.type == msgpack::type::POSITIVE_INTEGER && std::in_range<T>(from.via.u64)) x = static_cast<T>(from.via.u64);
-    else if (from.type == msgpack::type::NEGATIVE_INTEGER && std::in_range<T>(from.via.i64)) x = static_cast<T>(from.via.i64);
-    else good = false;
+  template <class T>
+  requires std::is_integral_v<T>
+  void take(const msgpack::object& from, T& x) {
+    if (from.type == msgpack::type::POSITIVE_INTEGER && std::in_range<T>(from.via.u64))
+      x = static_cast<T>(from.via.u64);
+    else if (from.type == msgpack::type::NEGATIVE_INTEGER && std::in_range<T>(from.via.i64))
+      x = static_cast<T>(from.via.i64);
+    else
+      good = false;
   }
-  template <class T> requires std::is_enum_v<T> void take(const msgpack::object& from, T& x) {
+  template <class T>
+  requires std::is_enum_v<T>
+  void take(const msgpack::object& from, T& x) {
     std::uint8_t number = 0;
     take(from, number);
     x = static_cast<T>(number);
@@ -86,7 +100,8 @@ template <class Use> bool with_object(std::string_view bytes, Use use) {
     // Bounds what a hostile record can make msgpack-c allocate: nothing has more elements than the record has bytes.
     auto most = bytes.size();
     std::size_t used = 0;
-    auto handle = msgpack::unpack(bytes.data(), bytes.size(), used, nullptr, nullptr, {most, most, most, most, most, deepest});
+    auto handle =
+      msgpack::unpack(bytes.data(), bytes.size(), used, nullptr, nullptr, {most, most, most, most, most, deepest});
     return used == bytes.size() && use(handle.get());
   } catch (const std::exception&) {
     return false;
@@ -114,8 +129,12 @@ std::string to_msgpack(const dead_letter& x) { return pack_one(x); }
 std::string to_msgpack(const source_event& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
-expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) { return unpack_one<dead_letter>(bytes, "dead letter"); }
-expected<source_event> source_event_from_msgpack(std::string_view bytes) { return unpack_one<source_event>(bytes, "source event"); }
+expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
+  return unpack_one<dead_letter>(bytes, "dead letter");
+}
+expected<source_event> source_event_from_msgpack(std::string_view bytes) {
+  return unpack_one<source_event>(bytes, "source event");
+}
 
 // [[tag, message], ...]: flat, as tag, message, tag, message ...
 std::string to_msgpack(const std::vector<derived>& xs) {
@@ -123,8 +142,7 @@ std::string to_msgpack(const std::vector<derived>& xs) {
   string_sink sink{out};
   sink_packer to{sink};
   to.pack_array(static_cast<std::uint32_t>(xs.size() * 2));
-  for (auto& x : xs)
-    std::visit([&](auto& message) { to.pack(tag_of(message)), pack_message(to, message); }, x);
+  for (auto& x : xs) std::visit([&](auto& message) { to.pack(tag_of(message)), pack_message(to, message); }, x);
   return out;
 }
 
@@ -137,9 +155,12 @@ expected<std::vector<derived>> derived_from_msgpack(std::string_view bytes) {
       unsigned tag = 0;
       in.take(from.via.array.ptr[i], tag);
       auto& body = from.via.array.ptr[i + 1];
-      if (tag == 0) in.take_message(body, std::get<bar>(out.emplace_back(bar{})));
-      else if (tag == 1) in.take_message(body, std::get<end_of_interval>(out.emplace_back(end_of_interval{})));
-      else in.good = false;
+      if (tag == 0)
+        in.take_message(body, std::get<bar>(out.emplace_back(bar{})));
+      else if (tag == 1)
+        in.take_message(body, std::get<end_of_interval>(out.emplace_back(end_of_interval{})));
+      else
+        in.good = false;
     }
     return in.good;
   });

@@ -18,6 +18,7 @@ namespace finstream {
 // One feed's part of one chunk, for one partition. All of it is appended at once, in this order.
 struct chunk_part {
   std::string feed;
+  std::uint64_t sender = 0;         // which life of which ingestor numbered it
   std::vector<source_event> before; // hello
   batch_ptr events;                 // or null
   std::vector<source_event> after;  // heartbeat, gap, eof; what became of the process

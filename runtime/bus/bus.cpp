@@ -8,19 +8,19 @@ namespace finstream {
 
 std::string_view to_string(topic t) {
   switch (t) {
-    case topic::events: return "events";
-    case topic::bars: return "bars";
-    case topic::dead_letters: return "dead_letters";
-    case topic::rejected: return "rejected";
+  case topic::events: return "events";
+  case topic::bars: return "bars";
+  case topic::dead_letters: return "dead_letters";
+  case topic::rejected: return "rejected";
   }
   return "unknown";
 }
 
 std::string_view to_string(durability level) {
   switch (level) {
-    case durability::none: return "none";
-    case durability::interval: return "interval";
-    case durability::batch: return "batch";
+  case durability::none: return "none";
+  case durability::interval: return "interval";
+  case durability::batch: return "batch";
   }
   return "unknown";
 }
@@ -42,7 +42,8 @@ expected<void> check_append(const new_record& x) {
   if (to_string(x.where) == "unknown") return refuse("there is no such topic");
   if (x.count == 0) return refuse("a record holds at least one event");
   if (x.payload.size() > max_payload_bytes)
-    return refuse(fmt::format("a payload of {} bytes is over the limit of {}; split it", x.payload.size(), max_payload_bytes));
+    return refuse(
+      fmt::format("a payload of {} bytes is over the limit of {}; split it", x.payload.size(), max_payload_bytes));
   return {};
 }
 
@@ -79,12 +80,14 @@ expected<void> check_start(topic where, std::uint16_t partition, std::uint64_t o
     return fail(errc::trimmed, fmt::format("read of {} at {}: the log is kept from {} on; start there",
                                            place(where, partition), offset, range.head));
   if (offset > range.next)
-    return fail(errc::invalid_argument, fmt::format("read of {} at {}: the log ends at {}; the position is of another log",
-                                                    place(where, partition), offset, range.next));
+    return fail(errc::invalid_argument,
+                fmt::format("read of {} at {}: the log ends at {}; the position is of another log",
+                            place(where, partition), offset, range.next));
   return {};
 }
 
-tl::unexpected<failure> corrupt_at(topic where, std::uint16_t partition, std::uint64_t offset, std::string_view reason) {
+tl::unexpected<failure> corrupt_at(topic where, std::uint16_t partition, std::uint64_t offset,
+                                   std::string_view reason) {
   return fail(errc::corrupt_record, fmt::format("record of {} at {}: {}; check the disk and restore the data directory",
                                                 place(where, partition), offset, reason));
 }

@@ -28,8 +28,8 @@ std::string group_key(topic where, std::uint16_t partition, std::string_view gro
   return key.append(group);
 }
 
-// All locks of one kind are taken in the order of the lanes, appending before committing, so no two threads can wait for
-// each other.
+// All locks of one kind are taken in the order of the lanes, appending before committing, so no two threads can wait
+// for each other.
 struct embedded_bus::held_lanes {
   std::vector<lane*> appended;  // in order, each once
   std::vector<lane*> committed; // likewise
@@ -38,7 +38,8 @@ struct embedded_bus::held_lanes {
 
 expected<receipt> embedded_bus::write(transaction tx) {
   if (options_.read_only)
-    return fail(errc::invalid_argument, fmt::format("write to the log in {}: it was opened for reading only", options_.directory));
+    return fail(errc::invalid_argument,
+                fmt::format("write to the log in {}: it was opened for reading only", options_.directory));
   if (auto sound = check_shape(tx); !sound) return tl::unexpected(sound.error());
   std::shared_lock use{database_mutex_};
   if (auto well = watcher_->state(); !well) return tl::unexpected(well.error());
@@ -54,7 +55,8 @@ expected<receipt> embedded_bus::write(transaction tx) {
   if (batch.Count() == 0) return receipt{{}, options_.level};
   // After a failure nothing was given out for good: the next transaction gets the same offsets, unless the log is found
   // to hold this one when it is opened again.
-  if (auto written = append_to_wal(write_options_, batch, "write to the log"); !written) return tl::unexpected(written.error());
+  if (auto written = append_to_wal(write_options_, batch, "write to the log"); !written)
+    return tl::unexpected(written.error());
 
   for (auto* x : held->appended) {
     x->last_ts_ns.store(x->planned_ts.ns, std::memory_order_relaxed);
@@ -81,7 +83,9 @@ expected<embedded_bus::held_lanes> embedded_bus::hold(const transaction& tx) {
     if (auto entered = enter(held.appended, x.where, x.partition); !entered) return tl::unexpected(entered.error());
   for (const auto& x : tx.commits)
     if (auto entered = enter(held.committed, x.where, x.partition); !entered) return tl::unexpected(entered.error());
-  auto before = [](const lane* a, const lane* b) { return lane_id(a->where, a->partition) < lane_id(b->where, b->partition); };
+  auto before = [](const lane* a, const lane* b) {
+    return lane_id(a->where, a->partition) < lane_id(b->where, b->partition);
+  };
   for (auto* list : {&held.appended, &held.committed}) {
     std::sort(list->begin(), list->end(), before);
     list->erase(std::unique(list->begin(), list->end()), list->end());
@@ -126,9 +130,8 @@ expected<void> embedded_bus::fill(rocksdb::WriteBatch& batch, const transaction&
     auto key = record_codec::encode_key(x.where, x.partition, offsets[i]);
     auto around = record_codec::encode_frame({key.data(), key.size()}, x);
     rocksdb::Slice key_parts[] = {slice(key)};
-    rocksdb::Slice value_parts[] = {{around.header.data(), around.header.size()},
-                                    slice(x.payload),
-                                    {around.checksum.data(), around.checksum.size()}};
+    rocksdb::Slice value_parts[] = {
+      {around.header.data(), around.header.size()}, slice(x.payload), {around.checksum.data(), around.checksum.size()}};
     keep_first(batch.Put(find(x.where, x.partition)->family, {key_parts, 1}, {value_parts, 3}));
   }
   for (const auto& x : tx.writes) {
@@ -161,7 +164,8 @@ expected<embedded_bus::lane*> embedded_bus::find_or_create(topic where, std::uin
 
 expected<std::uint64_t> embedded_bus::trim(topic where, std::uint16_t partition, std::uint64_t offset) {
   if (options_.read_only)
-    return fail(errc::invalid_argument, fmt::format("trim of the log in {}: it was opened for reading only", options_.directory));
+    return fail(errc::invalid_argument,
+                fmt::format("trim of the log in {}: it was opened for reading only", options_.directory));
   std::shared_lock use{database_mutex_};
   if (auto well = watcher_->state(); !well) return tl::unexpected(well.error());
   auto* in = find(where, partition);
@@ -174,7 +178,8 @@ expected<std::uint64_t> embedded_bus::trim(topic where, std::uint16_t partition,
   // The head is durable before anything is dropped, at any level, so no log ever begins with a hole.
   rocksdb::WriteOptions durable;
   durable.sync = true;
-  auto kept = encode_offset(*head) + encode_offset(static_cast<std::uint64_t>(in->last_ts_ns.load(std::memory_order_relaxed)));
+  auto kept =
+    encode_offset(*head) + encode_offset(static_cast<std::uint64_t>(in->last_ts_ns.load(std::memory_order_relaxed)));
   rocksdb::WriteBatch batch;
   if (auto status = batch.Put(meta_, lane_key(where, partition), kept); !status.ok())
     return tl::unexpected(to_failure(status, what));

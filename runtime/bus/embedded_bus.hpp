@@ -51,8 +51,8 @@ private:
     std::atomic<std::uint64_t> head{0}; // changes under `committing`
     std::atomic<std::uint64_t> next{0}; // changes under `appending`
     std::atomic<std::int64_t> last_ts_ns{earliest.ns};
-    std::mutex appending;  // held over a write: offsets are given out and used, or given out again
-    std::mutex committing; // held over a write with a group commit, and over a trim
+    std::mutex appending;           // held over a write: offsets are given out and used, or given out again
+    std::mutex committing;          // held over a write with a group commit, and over a trim
     std::uint64_t planned_next = 0; // of the transaction underway, under `appending`
     timestamp planned_ts;
 
@@ -70,7 +70,8 @@ private:
 
   expected<held_lanes> hold(const transaction& tx);
   expected<std::vector<std::uint64_t>> plan(const transaction& tx, const held_lanes& held) const;
-  expected<void> fill(rocksdb::WriteBatch& batch, const transaction& tx, const std::vector<std::uint64_t>& offsets) const;
+  expected<void> fill(rocksdb::WriteBatch& batch, const transaction& tx,
+                      const std::vector<std::uint64_t>& offsets) const;
   failure in_trouble(const rocksdb::Status& status, std::string_view what) const; // and says so to the watcher
   expected<std::uint64_t> trimmed_head(const lane& in, std::uint64_t offset) const;
 
@@ -87,6 +88,7 @@ private:
   enum class access { full, read_only };
   void start_keeper();
   expected<void> open_database(access wanted);
+  expected<void> try_to_open(access wanted, rocksdb::Status& status);
   expected<std::vector<rocksdb::ColumnFamilyDescriptor>> describe_families(const std::vector<std::string>& names);
   expected<void> open_failure(const rocksdb::Status& status) const;
   void close_database();
@@ -112,9 +114,9 @@ private:
   std::map<std::uint32_t, std::unique_ptr<lane>> lanes_;
 
   std::unique_ptr<witness> witness_;
-  std::mutex appending_to_wal_;           // at level `interval`: see sync_wal()
+  std::mutex appending_to_wal_; // at level `interval`: see sync_wal()
   std::mutex syncing_;
-  std::uint64_t newest_synced_wal_ = 0;   // under syncing_
+  std::uint64_t newest_synced_wal_ = 0; // under syncing_
 
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<std::uint64_t> bytes_appended_{0};

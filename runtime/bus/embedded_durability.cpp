@@ -11,10 +11,10 @@ namespace finstream {
 
 namespace {
 
-constexpr std::chrono::milliseconds mend_interval{250};  // between two attempts to go on after a failure of the disk
+constexpr std::chrono::milliseconds mend_interval{250}; // between two attempts to go on after a failure of the disk
 constexpr std::chrono::milliseconds flush_poll_interval{10};
-constexpr int flush_polls = 500;                         // a flush that takes longer than 5 s will not come
-constexpr std::uintmax_t spare_bytes = 4u << 20;         // to go on with, beyond what recovery may write
+constexpr int flush_polls = 500;                 // a flush that takes longer than 5 s will not come
+constexpr std::uintmax_t spare_bytes = 4u << 20; // to go on with, beyond what recovery may write
 
 } // namespace
 
@@ -35,7 +35,8 @@ failure embedded_bus::in_trouble(const rocksdb::Status& status, std::string_view
   return trouble;
 }
 
-expected<void> embedded_bus::append_to_wal(const rocksdb::WriteOptions& how, rocksdb::WriteBatch& batch, std::string_view what) {
+expected<void> embedded_bus::append_to_wal(const rocksdb::WriteOptions& how, rocksdb::WriteBatch& batch,
+                                           std::string_view what) {
   std::unique_lock alone{appending_to_wal_, std::defer_lock};
   if (options_.level == durability::interval) alone.lock();
   if (auto status = db_->Write(how, &batch); !status.ok()) return tl::unexpected(in_trouble(status, what));
@@ -57,8 +58,8 @@ rocksdb::Status embedded_bus::make_durable() {
   return status;
 }
 
-// Appends go on meanwhile, but for the first sync of each write-ahead log: if an append failed just before that, RocksDB
-// would take the sync for a bug and abort, when it is built with assertions, as Debian's is.
+// Appends go on meanwhile, but for the first sync of each write-ahead log: if an append failed just before that,
+// RocksDB would take the sync for a bug and abort, when it is built with assertions, as Debian's is.
 rocksdb::Status embedded_bus::sync_wal() {
   std::lock_guard one_at_a_time{syncing_};
   std::unique_lock alone{appending_to_wal_};
@@ -71,8 +72,8 @@ rocksdb::Status embedded_bus::sync_wal() {
   return status;
 }
 
-// At level `none`. Once RocksDB 7.8 has gone on from a full disk, its Flush() may return while a memtable still waits to be
-// written, and to close it then would lose that; so this waits until none does.
+// At level `none`. Once RocksDB 7.8 has gone on from a full disk, its Flush() may return while a memtable still waits
+// to be written, and to close it then would lose that; so this waits until none does.
 rocksdb::Status embedded_bus::flush_all() const {
   std::vector<rocksdb::ColumnFamilyHandle*> all{meta_, tables_};
   {
@@ -89,9 +90,9 @@ rocksdb::Status embedded_bus::flush_all() const {
   return status;
 }
 
-// Closes the database and opens it again, as a new process would: after a failed append RocksDB 7.8 cannot be trusted to
-// go on in the same write-ahead log (its Resume() may keep it). At level `none` there is no such log, only what is in
-// memory, so there it must go on as it is.
+// Closes the database and opens it again, as a new process would: after a failed append RocksDB 7.8 cannot be trusted
+// to go on in the same write-ahead log (its Resume() may keep it). At level `none` there is no such log, only what is
+// in memory, so there it must go on as it is.
 bool embedded_bus::mend() {
   if (!watcher_->in_trouble()) return true;
   if (!has_room()) return false;
@@ -100,8 +101,10 @@ bool embedded_bus::mend() {
   if (!alone) return false;
   if (options_.level == durability::none) {
     auto status = db_->Resume();
-    if (status.ok()) watcher_->clear();
-    else (void)in_trouble(status, "resumption of the log");
+    if (status.ok())
+      watcher_->clear();
+    else
+      (void)in_trouble(status, "resumption of the log");
   } else if (auto opened = reopen(); !opened) {
     watcher_->note(opened.error());
   }
@@ -135,7 +138,8 @@ expected<void> embedded_bus::reopen() {
   for (auto& [id, x] : lanes_) {
     // Further than before if a transaction that failed is there all the same.
     if (x->next < ends[id])
-      notes.push_back(fmt::format("{} ends at {}, but {} was acknowledged", place(x->where, x->partition), x->next.load(), ends[id]));
+      notes.push_back(
+        fmt::format("{} ends at {}, but {} was acknowledged", place(x->where, x->partition), x->next.load(), ends[id]));
     witness_->promise_next(x->witness_slot, x->next);
   }
   for (const auto& x : notes) log::error("bus", "{}", x);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <utility>
 
 namespace finstream {
@@ -13,7 +14,8 @@ namespace finstream {
 namespace {
 
 constexpr std::uint64_t format_version = 1; // of the directory as a whole; record_codec has its own
-constexpr int read_only_attempts = 5;       // the node beside a reader may drop a file while the reader opens it
+constexpr int read_only_attempts = 200;     // see try_to_open()
+constexpr std::chrono::milliseconds read_only_pause{10};
 
 // "events/0" back into its parts.
 std::optional<std::pair<topic, std::uint16_t>> parse_place(const std::string& name) {
@@ -27,11 +29,20 @@ std::optional<std::pair<topic, std::uint16_t>> parse_place(const std::string& na
   return std::nullopt;
 }
 
+// The name and length of RocksDB's list of files, which only grows or is begun anew.
+std::string manifest_state(const std::string& directory) {
+  std::string name;
+  std::getline(std::ifstream{directory + "/CURRENT"}, name);
+  std::error_code gone;
+  return fmt::format("{} {}", name, std::filesystem::file_size(directory + "/" + name, gone));
+}
+
 } // namespace
 
 expected<std::unique_ptr<bus>> open_embedded_bus(const embedded_bus_options& options) {
   if (options.directory.empty()) return fail(errc::invalid_argument, "open of the log: no directory was given");
-  if (options.sync_interval_ms <= 0) return fail(errc::invalid_argument, "open of the log: sync_interval_ms is not positive");
+  if (options.sync_interval_ms <= 0)
+    return fail(errc::invalid_argument, "open of the log: sync_interval_ms is not positive");
   return embedded_bus::open(options);
 }
 
@@ -53,7 +64,8 @@ expected<std::unique_ptr<bus>> embedded_bus::open(const embedded_bus_options& op
     return fail(errc::not_found, fmt::format("open of the log in {}: there is none", options.directory));
   if (!options.read_only) fs::create_directories(options.directory, error);
   if (error)
-    return fail(errc::io_failure, fmt::format("creation of the log's directory {}: {}", options.directory, error.message()));
+    return fail(errc::io_failure,
+                fmt::format("creation of the log's directory {}: {}", options.directory, error.message()));
 
   auto wanted = options.read_only ? access::read_only : access::full;
   if (auto opened = self->open_database(wanted); !opened) return tl::unexpected(opened.error());
@@ -87,40 +99,56 @@ void embedded_bus::close_database() {
 }
 
 expected<void> embedded_bus::open_database(access wanted) {
-  auto database = setup_.database;
-  if (wanted == access::read_only) make_read_only(database);
-  std::error_code unreadable; // is said by what follows
-  bool is_there = std::filesystem::exists(options_.directory + "/CURRENT", unreadable);
   rocksdb::Status status;
   for (int attempt = 0; attempt < (wanted == access::read_only ? read_only_attempts : 1); ++attempt) {
-    std::vector<std::string> names;
-    if (is_there) status = rocksdb::DB::ListColumnFamilies(database, options_.directory, &names);
-    if (!status.ok()) continue;
-    auto families = describe_families(names);
-    if (!families) return tl::unexpected(families.error());
-    std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    rocksdb::DB* opened = nullptr;
-    status = wanted == access::read_only
-               ? rocksdb::DB::OpenForReadOnly(database, options_.directory, *families, &handles, &opened)
-               : rocksdb::DB::Open(database, options_.directory, *families, &handles, &opened);
-    if (!status.ok()) continue;
-    db_.reset(opened);
-    meta_ = handles[0];
-    tables_ = handles[1];
-    for (std::size_t i = 2; i < handles.size(); ++i) {
-      auto [where, partition] = *parse_place(handles[i]->GetName());
-      auto& x = lanes_[lane_id(where, partition)];
-      if (!x) x = std::make_unique<lane>();
-      x->where = where;
-      x->partition = partition;
-      x->family = handles[i];
+    if (attempt > 0) std::this_thread::sleep_for(read_only_pause);
+    auto before = manifest_state(options_.directory);
+    if (auto fit = try_to_open(wanted, status); !fit) return fit;
+    // Beside a running node: if it has dropped a write-ahead log meanwhile, for a sorted file that was not listed yet
+    // when the list was read, then what was opened has a hole. Each such step changes the list.
+    if (status.ok() && wanted == access::read_only && manifest_state(options_.directory) != before) {
+      close_database();
+      status = rocksdb::Status::Busy("the node that writes it was always quicker");
     }
-    return {};
+    if (status.ok()) return {};
   }
   return open_failure(status);
 }
 
-expected<std::vector<rocksdb::ColumnFamilyDescriptor>> embedded_bus::describe_families(const std::vector<std::string>& names) {
+// Errors: what the directory holds is none of ours. All else is in `status`.
+expected<void> embedded_bus::try_to_open(access wanted, rocksdb::Status& status) {
+  auto database = setup_.database;
+  if (wanted == access::read_only) make_read_only(database);
+  std::vector<std::string> names;
+  std::error_code unreadable; // is said by what follows
+  status = {};
+  if (std::filesystem::exists(options_.directory + "/CURRENT", unreadable))
+    status = rocksdb::DB::ListColumnFamilies(database, options_.directory, &names);
+  if (!status.ok()) return {};
+  auto families = describe_families(names);
+  if (!families) return tl::unexpected(families.error());
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  status = wanted == access::read_only
+             ? rocksdb::DB::OpenForReadOnly(database, options_.directory, *families, &handles, &opened)
+             : rocksdb::DB::Open(database, options_.directory, *families, &handles, &opened);
+  if (!status.ok()) return {};
+  db_.reset(opened);
+  meta_ = handles[0];
+  tables_ = handles[1];
+  for (std::size_t i = 2; i < handles.size(); ++i) {
+    auto [where, partition] = *parse_place(handles[i]->GetName());
+    auto& x = lanes_[lane_id(where, partition)];
+    if (!x) x = std::make_unique<lane>();
+    x->where = where;
+    x->partition = partition;
+    x->family = handles[i];
+  }
+  return {};
+}
+
+expected<std::vector<rocksdb::ColumnFamilyDescriptor>>
+embedded_bus::describe_families(const std::vector<std::string>& names) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, setup_.meta);
   families.emplace_back("tables", setup_.tables);
@@ -128,7 +156,8 @@ expected<std::vector<rocksdb::ColumnFamilyDescriptor>> embedded_bus::describe_fa
     if (name == rocksdb::kDefaultColumnFamilyName || name == "tables") continue;
     if (!parse_place(name))
       return fail(errc::incompatible,
-                  fmt::format("open of the log in {}: it holds `{}`, which this version does not know", options_.directory, name));
+                  fmt::format("open of the log in {}: it holds `{}`, which this version does not know",
+                              options_.directory, name));
     families.emplace_back(name, setup_.log);
   }
   return families;
@@ -136,9 +165,10 @@ expected<std::vector<rocksdb::ColumnFamilyDescriptor>> embedded_bus::describe_fa
 
 expected<void> embedded_bus::open_failure(const rocksdb::Status& status) const {
   if (is_locked(status))
-    return fail(errc::locked, fmt::format("open of the log in {}: {} has it open; stop that one, or give this node a data "
-                                          "directory of its own",
-                                          options_.directory, holder_of(options_.directory, status)));
+    return fail(errc::locked,
+                fmt::format("open of the log in {}: {} has it open; stop that one, or give this node a data "
+                            "directory of its own",
+                            options_.directory, holder_of(options_.directory, status)));
   return tl::unexpected(to_failure(status, fmt::format("open of the log in {}", options_.directory)));
 }
 
@@ -152,8 +182,8 @@ expected<void> embedded_bus::read_identity() {
     if (format.size() != 8 || epoch.size() != 8) return fail(errc::corrupt_record, what + ": its marker is damaged");
     auto version = record_codec::get_big_endian(format.data(), 8);
     if (version > format_version)
-      return fail(errc::incompatible, fmt::format("{}: its format is {}, this version knows {}; use a newer version", what,
-                                                  version, format_version));
+      return fail(errc::incompatible, fmt::format("{}: its format is {}, this version knows {}; use a newer version",
+                                                  what, version, format_version));
     recovery_.epoch = record_codec::get_big_endian(epoch.data(), 8);
     return {};
   }
@@ -179,8 +209,8 @@ expected<void> embedded_bus::recover(std::vector<std::string>& notes) {
   return recover_groups(notes);
 }
 
-// Head from its marker, end from the last record. A bad last record is cut; if the one before it is bad as well, that is
-// no tail.
+// Head from its marker, end from the last record. A bad last record is cut; if the one before it is bad as well, that
+// is no tail.
 expected<void> embedded_bus::recover_lane(lane& in, std::vector<std::string>& notes) {
   auto what = fmt::format("open of {} in the log in {}", place(in.where, in.partition), options_.directory);
   std::string kept;
@@ -208,7 +238,8 @@ expected<void> embedded_bus::recover_lane(lane& in, std::vector<std::string>& no
       return {};
     }
     if (cut) return tl::unexpected(last.error());
-    notes.push_back("torn tail: the last record was cut, for it is not what was written. It was the " + last.error().message);
+    notes.push_back("torn tail: the last record was cut, for it is not what was written. It was the " +
+                    last.error().message);
     rocksdb::WriteOptions durable;
     durable.sync = true;
     if (!options_.read_only) status = db_->Delete(durable, in.family, at->key());
@@ -234,7 +265,7 @@ expected<void> embedded_bus::recover_groups(std::vector<std::string>& notes) {
     auto next = in ? in->next.load() : 0;
     if (offset <= next) continue;
     notes.push_back(fmt::format("group {} of {} was at {}, past the end of the log; it was set back to {}",
-                                          key.substr(prefix.size() + 4), place(where, partition), offset, next));
+                                key.substr(prefix.size() + 4), place(where, partition), offset, next));
     if (options_.read_only) continue;
     rocksdb::WriteOptions durable;
     durable.sync = true;
@@ -252,10 +283,11 @@ void embedded_bus::hear_witness() {
     auto* in = find(x.where, x.partition);
     auto next = in ? in->next.load() : 0;
     if (x.next <= next) continue;
-    recovery_.notes.push_back(fmt::format("torn tail: {} ends at {} but {} was promised: {} events acknowledged at level {} "
-                                          "were lost with the {}",
-                                          place(x.where, x.partition), next, x.next, x.next - next, to_string(level),
-                                          level == durability::none ? "process" : "machine"));
+    recovery_.notes.push_back(
+      fmt::format("torn tail: {} ends at {} but {} was promised: {} events acknowledged at level {} "
+                  "were lost with the {}",
+                  place(x.where, x.partition), next, x.next, x.next - next, to_string(level),
+                  level == durability::none ? "process" : "machine"));
   }
 }
 

@@ -80,14 +80,17 @@ expected<std::uint64_t> embedded_bus::offset_at(topic where, std::uint16_t parti
     at->SeekForPrev(slice(record_codec::encode_key(where, partition, middle)));
     if (!at->Valid()) {
       if (!at->status().ok())
-        return tl::unexpected(to_failure(at->status(), fmt::format("search of {} at {}", place(where, partition), middle)));
+        return tl::unexpected(
+          to_failure(at->status(), fmt::format("search of {} at {}", place(where, partition), middle)));
       return corrupt_at(where, partition, middle, "it is missing");
     }
     auto found = record_codec::decode(view(at->key()), view(at->value()));
     if (!found) return tl::unexpected(found.error());
     if (found->next() <= middle) return corrupt_at(where, partition, middle, "it is missing");
-    if (found->log_ts < when) low = found->next();
-    else high = found->offset;
+    if (found->log_ts < when)
+      low = found->next();
+    else
+      high = found->offset;
   }
   return low;
 }

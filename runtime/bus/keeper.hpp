@@ -1,5 +1,5 @@
-// The thread that looks after an open log: some time after a write it makes it durable (level `interval`), and while the
-// log is in trouble it tries again and again to mend it. It sleeps without a deadline while there is nothing to do.
+// The thread that looks after an open log: some time after a write it makes it durable (level `interval`), and while
+// the log is in trouble it tries again and again to mend it. It sleeps without a deadline while there is nothing to do.
 #pragma once
 
 #include <atomic>

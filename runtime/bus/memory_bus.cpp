@@ -1,5 +1,5 @@
-// The bus in memory: the same rules and the same bytes as on disk, one lock over all of it. For tests, and for replaying
-// into, where a second opinion is wanted and nothing needs to last.
+// The bus in memory: the same rules and the same bytes as on disk, one lock over all of it. For tests, and for
+// replaying into, where a second opinion is wanted and nothing needs to last.
 #include "runtime/bus/record_codec.hpp"
 #include "runtime/bus/rules.hpp"
 #include "runtime/clock/clock.hpp"
@@ -47,8 +47,10 @@ public:
     for (std::size_t i = 0; i < tx.appends.size(); ++i) append(tx.appends[i], (*offsets)[i]);
     for (auto& x : tx.writes) {
       auto& table = tables_[x.table];
-      if (x.value) table.insert_or_assign(std::move(x.key), std::move(*x.value));
-      else table.erase(x.key);
+      if (x.value)
+        table.insert_or_assign(std::move(x.key), std::move(*x.value));
+      else
+        table.erase(x.key);
     }
     for (const auto& x : tx.commits) lanes_[{x.where, x.partition}].groups[x.group] = x.offset;
     return receipt{std::move(*offsets), durability::none};
@@ -63,8 +65,10 @@ public:
     std::size_t bytes = 0;
     auto i = std::upper_bound(from.records.begin(), from.records.end(), offset,
                               [](std::uint64_t at, const stored& x) { return at < x.offset; });
-    if (offset == from.next) i = from.records.end();
-    else --i; // the head is where a record begins, so there is one
+    if (offset == from.next)
+      i = from.records.end();
+    else
+      --i; // the head is where a record begins, so there is one
     for (; i != from.records.end() && (result.empty() || bytes < limit_bytes); ++i) {
       auto key = record_codec::encode_key(where, partition, i->offset);
       auto view = record_codec::decode({key.data(), key.size()}, i->value);
@@ -166,7 +170,8 @@ private:
       last_ts = x.log_ts;
     }
     for (const auto& x : tx.commits)
-      if (auto sound = check_commit(x, planned(x.where, x.partition).first); !sound) return tl::unexpected(sound.error());
+      if (auto sound = check_commit(x, planned(x.where, x.partition).first); !sound)
+        return tl::unexpected(sound.error());
     return offsets;
   }
 

@@ -23,7 +23,8 @@ std::uint64_t checksum_of(std::string_view key, std::string_view header, std::st
 }
 
 bool is_known(std::uint8_t kind) {
-  return kind >= static_cast<std::uint8_t>(record_kind::events) && kind <= static_cast<std::uint8_t>(record_kind::dead_letter);
+  return kind >= static_cast<std::uint8_t>(record_kind::events) &&
+         kind <= static_cast<std::uint8_t>(record_kind::dead_letter);
 }
 
 } // namespace
@@ -71,7 +72,8 @@ std::string encode(std::string_view key, const new_record& source) {
 
 expected<record_view> decode(std::string_view key, std::string_view value) {
   if (key.size() != key_bytes)
-    return fail(errc::corrupt_record, fmt::format("a record in the log has a key of {} bytes instead of {}", key.size(), key_bytes));
+    return fail(errc::corrupt_record,
+                fmt::format("a record in the log has a key of {} bytes instead of {}", key.size(), key_bytes));
   auto where = static_cast<topic>(get_big_endian(key.data(), 2));
   auto partition = static_cast<std::uint16_t>(get_big_endian(key.data() + 2, 2));
   record_view result;
@@ -81,10 +83,12 @@ expected<record_view> decode(std::string_view key, std::string_view value) {
   if (value.size() < header_bytes + checksum_bytes) return refuse(fmt::format("it has only {} bytes", value.size()));
   auto header = value.substr(0, header_bytes);
   auto version = static_cast<std::uint8_t>(header[0]);
-  if (version != format_version) return refuse(fmt::format("its format version is {}, known is {}", version, format_version));
+  if (version != format_version)
+    return refuse(fmt::format("its format version is {}, known is {}", version, format_version));
   auto length = get_big_endian(header.data() + 14, 4);
   if (length != value.size() - header_bytes - checksum_bytes)
-    return refuse(fmt::format("it has {} bytes of payload instead of {}", value.size() - header_bytes - checksum_bytes, length));
+    return refuse(
+      fmt::format("it has {} bytes of payload instead of {}", value.size() - header_bytes - checksum_bytes, length));
   result.payload = value.substr(header_bytes, length);
   auto written = get_big_endian(value.data() + header_bytes + length, checksum_bytes);
   auto computed = checksum_of(key, header, result.payload);

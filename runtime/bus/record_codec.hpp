@@ -1,6 +1,6 @@
 // The bytes of a record, private to this folder: 18 bytes of header, the payload, 8 bytes of checksum. Everything is
-// big-endian. The checksum (XXH3-64: faster than a CRC and twice as long) covers the key too, so that a whole and healthy
-// record under a wrong key is found out as well. Decoding is safe for any bytes.
+// big-endian. The checksum (XXH3-64: faster than a CRC and twice as long) covers the key too, so that a whole and
+// healthy record under a wrong key is found out as well. Decoding is safe for any bytes.
 //
 //   key     topic 2 | partition 2 | offset 8                            ordered by bytes as the records are ordered
 //   header  version 1 | kind 1 | count 4 | log_ts 8 | payload length 4

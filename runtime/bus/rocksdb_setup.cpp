@@ -15,18 +15,19 @@ namespace finstream {
 
 namespace {
 
-constexpr std::size_t arena_block_bytes = 256u << 10;    // what an almost empty memtable costs; one per topic and partition
-constexpr std::size_t log_block_bytes = 64u << 10;       // records are large and read in order
-constexpr std::size_t small_memtable_bytes = 1u << 20;   // of positions and markers
-constexpr int open_files_limit = 128;                    // descriptors held for sorted files
-constexpr std::uint64_t unlimited_level = 1ull << 50;    // all sorted files of a log live in one level
+constexpr std::size_t arena_block_bytes = 256u
+                                          << 10;   // what an almost empty memtable costs; one per topic and partition
+constexpr std::size_t log_block_bytes = 64u << 10; // records are large and read in order
+constexpr std::size_t small_memtable_bytes = 1u << 20; // of positions and markers
+constexpr int open_files_limit = 128;                  // descriptors held for sorted files
+constexpr std::uint64_t unlimited_level = 1ull << 50;  // all sorted files of a log live in one level
 
 // What RocksDB has to say goes to the node's log. A file of its own would only grow, would be renamed by every reader
 // beside a node, and on a full disk a RocksDB built with assertions, as Debian's is, aborts over it.
 class log_lines : public rocksdb::Logger {
 public:
   log_lines() : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {} // its warnings tell of ordinary flow control
-  void Logv(const char*, va_list) override {} // headers
+  void Logv(const char*, va_list) override {}                 // headers
   void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
     if (level < GetInfoLogLevel() || level > rocksdb::InfoLogLevel::FATAL_LEVEL) return;
     char text[1024];
@@ -40,8 +41,8 @@ rocksdb::DBOptions database_options(const embedded_bus_options& options) {
   o.create_if_missing = true;
   o.create_missing_column_families = true;
   o.paranoid_checks = true;
-  // An incomplete last record is cut, anything else that is wrong refuses to open; a write-ahead log that is shorter than
-  // what was synced of it is wrong too.
+  // An incomplete last record is cut, anything else that is wrong refuses to open; a write-ahead log that is shorter
+  // than what was synced of it is wrong too.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   o.track_and_verify_wals_in_manifest = true;
   // Without a write-ahead log only files that appear together keep a transaction whole.
@@ -51,7 +52,7 @@ rocksdb::DBOptions database_options(const embedded_bus_options& options) {
   o.max_total_wal_size = 3 * options.memtable_bytes; // bounds how much is read again at the next start
   o.max_background_jobs = 2;
   o.max_open_files = open_files_limit;
-  o.allow_concurrent_memtable_write = false; // a few large records gain nothing from it
+  o.allow_concurrent_memtable_write = false;    // a few large records gain nothing from it
   o.enable_write_thread_adaptive_yield = false; // waiting threads sleep rather than spin
   o.skip_stats_update_on_db_open = true;
 
@@ -72,7 +73,8 @@ rocksdb::BlockBasedTableOptions block_options(const std::shared_ptr<rocksdb::Cac
   return t;
 }
 
-rocksdb::ColumnFamilyOptions log_options(const embedded_bus_options& options, const std::shared_ptr<rocksdb::Cache>& cache) {
+rocksdb::ColumnFamilyOptions log_options(const embedded_bus_options& options,
+                                         const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions o;
   o.write_buffer_size = std::max(options.memtable_bytes / 2, small_memtable_bytes);
   o.max_write_buffer_number = 3;
@@ -122,13 +124,15 @@ rocksdb_setup set_up_rocksdb(const embedded_bus_options& options, std::shared_pt
 failure to_failure(const rocksdb::Status& status, const std::string& what) {
   if (status.IsNoSpace()) return {errc::disk_full, fmt::format("{}: {}; free some space", what, status.ToString())};
   if (status.IsCorruption())
-    return {errc::corrupt_record, fmt::format("{}: {}; check the disk and restore the data directory", what, status.ToString())};
+    return {errc::corrupt_record,
+            fmt::format("{}: {}; check the disk and restore the data directory", what, status.ToString())};
   return {errc::io_failure, fmt::format("{}: {}", what, status.ToString())};
 }
 
 bool is_locked(const rocksdb::Status& status) {
   auto text = status.ToString();
-  return status.IsIOError() && (text.find("lock file") != std::string::npos || text.find("lock hold by") != std::string::npos);
+  return status.IsIOError() &&
+         (text.find("lock file") != std::string::npos || text.find("lock hold by") != std::string::npos);
 }
 
 std::string holder_of(const std::string& directory, const rocksdb::Status& status) {
@@ -166,7 +170,9 @@ void watcher::OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*
 }
 
 // The keeper does that, and better: see embedded_bus::mend().
-void watcher::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) { *automatic = false; }
+void watcher::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) {
+  *automatic = false;
+}
 
 void watcher::OnTableFileCreated(const rocksdb::TableFileCreationInfo& file) {
   bytes_of_files_.fetch_add(file.file_size, std::memory_order_relaxed);

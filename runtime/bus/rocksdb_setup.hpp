@@ -1,7 +1,7 @@
-// How RocksDB is set up for a log, and how it tells us that it is in trouble. The one idea: keys only ever grow. Each topic
-// and partition has a column family of its own, so the sorted files of a log never overlap, compaction moves them down
-// without rewriting a byte, and trimming drops whole files. A record is written twice in its life: to the write-ahead log
-// and, from the memtable, to its sorted file.
+// How RocksDB is set up for a log, and how it tells us that it is in trouble. The one idea: keys only ever grow. Each
+// topic and partition has a column family of its own, so the sorted files of a log never overlap, compaction moves them
+// down without rewriting a byte, and trimming drops whole files. A record is written twice in its life: to the
+// write-ahead log and, from the memtable, to its sorted file.
 #pragma once
 
 #include "runtime/bus/bus.hpp"

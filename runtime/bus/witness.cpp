@@ -15,7 +15,7 @@ namespace finstream {
 namespace {
 
 constexpr std::uint64_t magic = 0x31'73'73'65'6e'74'69'77; // "witness1"
-constexpr std::size_t slot_limit = 4095;                   // one less than the topics x partitions of any sensible node, x 20
+constexpr std::size_t slot_limit = 4095; // one less than the topics x partitions of any sensible node, x 20
 
 // The file: a header, then the slots, in this machine's byte order, for no other machine is to read it.
 struct header {
@@ -68,7 +68,8 @@ expected<std::unique_ptr<witness>> witness::open(const std::string& directory, s
   blank->head = {magic, stamp(epoch, level)};
   auto written = ::pwrite(file, blank.get(), sizeof(page), 0);
   if (written >= 0 && written != static_cast<ssize_t>(sizeof(page))) errno = ENOSPC;
-  auto ready = written == static_cast<ssize_t>(sizeof(page)) && ::ftruncate(file, sizeof(page)) == 0 && ::fdatasync(file) == 0;
+  auto ready =
+    written == static_cast<ssize_t>(sizeof(page)) && ::ftruncate(file, sizeof(page)) == 0 && ::fdatasync(file) == 0;
   void* map = ready ? ::mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
   auto failed = map == MAP_FAILED ? errno : 0;
   ::close(file);
@@ -83,7 +84,8 @@ std::size_t witness::enter(topic where, std::uint16_t partition, std::uint64_t n
   if (used_ == slot_limit) return no_slot;
   auto& x = static_cast<page*>(map_)->slots[used_];
   x.next = next;
-  std::atomic_ref{x.place}.store(std::uint64_t{static_cast<std::uint16_t>(where)} << 16 | partition, std::memory_order_release);
+  std::atomic_ref{x.place}.store(std::uint64_t{static_cast<std::uint16_t>(where)} << 16 | partition,
+                                 std::memory_order_release);
   return used_++;
 }
 

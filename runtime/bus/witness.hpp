@@ -1,9 +1,10 @@
-// THE WITNESS. A small file beside the log, mapped into memory, that holds for each topic and partition the offset up to
-// which appends were acknowledged. A store into it costs nothing and survives the death of the process, so that after a
-// crash it can testify: a log that ends earlier than was promised has lost something, and how much. It is no part of the
-// truth; a witness that is absent, foreign or damaged only has nothing to say.
+// THE WITNESS. A small file beside the log, mapped into memory, that holds for each topic and partition the offset up
+// to which appends were acknowledged. A store into it costs nothing and survives the death of the process, so that
+// after a crash it can testify: a log that ends earlier than was promised has lost something, and how much. It is no
+// part of the truth; a witness that is absent, foreign or damaged only has nothing to say.
 //
-// After the death of the machine it says what the kernel had written of it by then, which may be less than was promised.
+// After the death of the machine it says what the kernel had written of it by then, which may be less than was
+// promised.
 #pragma once
 
 #include "runtime/bus/bus.hpp"

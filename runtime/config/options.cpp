@@ -60,8 +60,6 @@ void add_machine(table& out, settings& x) {
         number("bus.memtable_bytes", x.bus.memtable_bytes, mebibyte, 4 * gibibyte,
                "Memory for what is not yet sorted to disk. Below 1 MiB the disk is kept busy with tiny files."),
         number("bus.cache_bytes", x.bus.cache_bytes, 0, tebibyte, "Memory for blocks read from disk; 0 keeps none."),
-        number("bus.retain_bytes", x.bus.retain_bytes, 0, 1024 * tebibyte,
-               "Of topic events, per partition: older records are trimmed beyond this; 0 keeps all."),
       });
 }
 

@@ -35,7 +35,6 @@ struct bus_settings {
   int sync_interval_ms = 100;         // how much a power cut may cost at level `interval`
   std::uint64_t memtable_bytes = 32u << 20;
   std::uint64_t cache_bytes = 8u << 20;
-  std::uint64_t retain_bytes = 0;     // of topic events, per partition; older records are trimmed; 0 = keep all
 
   friend bool operator==(const bus_settings&, const bus_settings&) = default;
 };

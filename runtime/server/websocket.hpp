@@ -1,6 +1,6 @@
-// One WebSocket after its handshake. Its frames are written straight to the socket from the I/O thread: through Beast's
-// stream a small write costs half as much again as the system call it makes, and an idle connection holds a read
-// buffer. Here an idle connection is this object and one wait for the socket to become readable.
+// One WebSocket after its handshake. Its frames are written straight to the socket by the I/O thread: Beast's stream
+// would allocate an operation for each write, pass on at most 64 pieces of a frame per system call, and hold 1.5 KiB
+// for reading per connection. Here an idle connection is this object and one wait for the socket to become readable.
 //
 //   open -> finishing (our close frame waits for the queue) -> lingering (it is out; the peer's is awaited) -> gone
 #pragma once

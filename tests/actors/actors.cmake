@@ -3,5 +3,11 @@ finstream_suites(test_actors LINK finstream_actors
          window:actors/window_test.cpp
          supervisor:actors/supervisor_test.cpp
          hub:actors/hub_test.cpp
-         session:actors/session_test.cpp)
+         session:actors/session_test.cpp
+         metered:actors/metered_test.cpp
+         rest:actors/rest_test.cpp
+         log_entries:actors/log_entries_test.cpp
+         ingestor:actors/ingestor_test.cpp
+         ingestor_flow:actors/ingestor_flow_test.cpp
+         gateway:actors/gateway_test.cpp)
 target_sources(test_actors PRIVATE support/world.cpp)

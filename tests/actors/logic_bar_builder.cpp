@@ -17,7 +17,8 @@ constexpr auto most = std::numeric_limits<std::int64_t>::max();
 contribution any_trade(std::mt19937_64& random, std::uint64_t offset) {
   contribution x;
   // Few times and numbers, so that every part of the order decides somewhere.
-  x.order = {static_cast<std::int64_t>(random() % 4), static_cast<std::uint32_t>(random() % 2), static_cast<std::int64_t>(random() % 3), offset};
+  x.order = {static_cast<std::int64_t>(random() % 4), static_cast<std::uint32_t>(random() % 2),
+             static_cast<std::int64_t>(random() % 3), offset};
   x.open.units = static_cast<std::int64_t>(random() % 100) - 50;
   x.close.units = static_cast<std::int64_t>(random() % 100) - 50;
   x.high.units = std::max(x.open.units, x.close.units) + 1;

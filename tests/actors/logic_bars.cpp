@@ -27,8 +27,8 @@ constexpr auto most = std::numeric_limits<std::int64_t>::max();
 } // namespace
 
 CAF_TEST(a bar has the first and the highest and the lowest and the last price of its window) {
-  auto x = closed({trade(at("09:30:00.1"), "10", "1"), trade(at("09:30:00.2"), "12.5", "2"), trade(at("09:30:00.3"), "9", "3"),
-                   trade(at("09:30:00.4"), "11", "4")});
+  auto x = closed({trade(at("09:30:00.1"), "10", "1"), trade(at("09:30:00.2"), "12.5", "2"),
+                   trade(at("09:30:00.3"), "9", "3"), trade(at("09:30:00.4"), "11", "4")});
   CAF_REQUIRE_EQUAL(x.bars.size(), 1u);
   // vwap: (10 * 1 + 12.5 * 2 + 9 * 3 + 11 * 4) / 10
   CAF_CHECK_EQUAL(told(x.bars[0]), "10/12.5/9/11/10/10.6/4");
@@ -41,7 +41,8 @@ CAF_TEST(a bar has the first and the highest and the lowest and the last price o
 }
 
 CAF_TEST(a tick exactly on the end belongs to the next bar) {
-  auto x = closed({trade(at("09:30:00"), "1", "1"), trade(at("09:30:00.999999999"), "2", "1"), trade(at("09:30:01"), "3", "1")});
+  auto x = closed(
+    {trade(at("09:30:00"), "1", "1"), trade(at("09:30:00.999999999"), "2", "1"), trade(at("09:30:01"), "3", "1")});
   CAF_REQUIRE_EQUAL(x.bars.size(), 2u);
   CAF_CHECK_EQUAL(told(x.bars[0]), "1/2/1/2/2/1.5/2");
   CAF_CHECK_EQUAL(told(x.bars[1]), "3/3/3/3/1/3/1");
@@ -49,7 +50,8 @@ CAF_TEST(a tick exactly on the end belongs to the next bar) {
 
 CAF_TEST(equal times are ordered by seq and then by place in the log) {
   auto when = at("09:30:00.5");
-  auto x = closed({trade(when, "3", "1", 7), trade(when, "1", "1", 5), trade(when, "2", "1", 5), trade(when, "4", "1", 7)});
+  auto x =
+    closed({trade(when, "3", "1", 7), trade(when, "1", "1", 5), trade(when, "2", "1", 5), trade(when, "4", "1", 7)});
   CAF_REQUIRE_EQUAL(x.bars.size(), 1u);
   CAF_CHECK_EQUAL(told(x.bars[0]), "1/4/1/4/4/2.5/4");
 }
@@ -59,11 +61,11 @@ CAF_TEST(the average price is rounded half to even at the ninth decimal) {
     auto x = closed({trade(at("09:30:00.1"), a, "1"), trade(at("09:30:00.2"), b, "1")});
     return to_string(*x.bars.at(0).vwap);
   };
-  CAF_CHECK_EQUAL(average("0.000000001", "0.000000002"), "0.000000002");   // 1.5
-  CAF_CHECK_EQUAL(average("0.000000002", "0.000000003"), "0.000000002");   // 2.5
+  CAF_CHECK_EQUAL(average("0.000000001", "0.000000002"), "0.000000002");    // 1.5
+  CAF_CHECK_EQUAL(average("0.000000002", "0.000000003"), "0.000000002");    // 2.5
   CAF_CHECK_EQUAL(average("-0.000000001", "-0.000000002"), "-0.000000002"); // -1.5
   CAF_CHECK_EQUAL(average("-0.000000002", "-0.000000003"), "-0.000000002"); // -2.5
-  CAF_CHECK_EQUAL(average("-0.000000001", "0"), "0");                      // -0.5
+  CAF_CHECK_EQUAL(average("-0.000000001", "0"), "0");                       // -0.5
 }
 
 CAF_TEST(without volume there is no average price) {
@@ -73,7 +75,8 @@ CAF_TEST(without volume there is no average price) {
 }
 
 CAF_TEST(prices may be negative) {
-  auto x = closed({trade(at("14:30:00.1"), "-37.63", "2"), trade(at("14:30:00.2"), "-40.32", "1"), trade(at("14:30:00.3"), "10", "3")});
+  auto x = closed({trade(at("14:30:00.1"), "-37.63", "2"), trade(at("14:30:00.2"), "-40.32", "1"),
+                   trade(at("14:30:00.3"), "10", "3")});
   // (-37.63 * 2 - 40.32 + 30) / 6 = -85.58 / 6
   CAF_CHECK_EQUAL(told(x.bars.at(0)), "-37.63/10/-40.32/10/6/-14.263333333/3");
 }
@@ -81,9 +84,10 @@ CAF_TEST(prices may be negative) {
 CAF_TEST(windows before 1970 are aligned as later ones are) {
   bar_rules rules;
   rules.intervals = {second, 60 * second};
-  auto x = closed({trade(at("23:59:58.25", "1969-12-31"), "1", "1"), trade(at("23:59:59.999999999", "1969-12-31"), "2", "1"),
-                   trade(at("00:00:00", "1970-01-01"), "3", "1")},
-                  rules);
+  auto x =
+    closed({trade(at("23:59:58.25", "1969-12-31"), "1", "1"), trade(at("23:59:59.999999999", "1969-12-31"), "2", "1"),
+            trade(at("00:00:00", "1970-01-01"), "3", "1")},
+           rules);
   auto seconds = x.bars_of(second), minutes = x.bars_of(60 * second);
   CAF_REQUIRE_EQUAL(seconds.size(), 3u);
   CAF_REQUIRE_EQUAL(minutes.size(), 2u);
@@ -95,7 +99,8 @@ CAF_TEST(windows before 1970 are aligned as later ones are) {
 }
 
 CAF_TEST(a quote makes a bar of bids and a bar of asks) {
-  auto x = closed({quote(at("09:30:00.1"), "10", "10.02", "5", "7"), quote(at("09:30:00.2"), "10.01", "10.01", "1", "1")});
+  auto x =
+    closed({quote(at("09:30:00.1"), "10", "10.02", "5", "7"), quote(at("09:30:00.2"), "10.01", "10.01", "1", "1")});
   CAF_REQUIRE_EQUAL(x.bars.size(), 2u);
   CAF_CHECK_EQUAL(x.bars[0].symbol, "SPY.ASK");
   CAF_CHECK_EQUAL(told(x.bars[0]), "10.02/10.02/10.01/10.01/8/10.01875/2");
@@ -105,8 +110,16 @@ CAF_TEST(a quote makes a bar of bids and a bar of asks) {
 }
 
 CAF_TEST(a bar of a feed adds its own open and high and low and close) {
-  happening one{"nyse", "SPY", event_kind::bar, at("09:30:00"), 0, {units("10"), units("15"), units("8"), units("11"), units("100")}, "1s"};
-  happening two{"nyse", "SPY", event_kind::bar, at("09:30:01"), 0, {units("11"), units("12"), units("7"), units("9"), units("300")}, "1s"};
+  happening one{"nyse",
+                "SPY",
+                event_kind::bar,
+                at("09:30:00"),
+                0,
+                {units("10"), units("15"), units("8"), units("11"), units("100")},
+                "1s"};
+  happening two{
+    "nyse", "SPY", event_kind::bar, at("09:30:01"), 0, {units("11"), units("12"), units("7"), units("9"), units("300")},
+    "1s"};
   bar_rules rules;
   rules.intervals = {2 * second};
   auto x = closed({one, two}, rules);
@@ -115,7 +128,8 @@ CAF_TEST(a bar of a feed adds its own open and high and low and close) {
 
 CAF_TEST(two providers of one symbol make two series) {
   run x{every_second()};
-  x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "10", "1"), trade(at("09:30:00.1"), "20", "1", 0, "SPY", "arca")});
+  x.events(at("09:30:00.2"),
+           {trade(at("09:30:00.1"), "10", "1"), trade(at("09:30:00.1"), "20", "1", 0, "SPY", "arca")});
   x.clock(at("09:31:00"));
   CAF_REQUIRE_EQUAL(x.bars.size(), 2u);
   CAF_CHECK_EQUAL(x.bars[0].provider + x.bars[1].provider, "nysearca");
@@ -124,7 +138,9 @@ CAF_TEST(two providers of one symbol make two series) {
 CAF_TEST(what closes together leaves in order of end then interval then name) {
   bar_rules rules;
   rules.intervals = {second, 2 * second};
-  auto x = closed({trade(at("09:30:01.1"), "1", "1", 0, "Z"), trade(at("09:30:01.2"), "1", "1", 0, "A"), trade(at("09:30:00.3"), "1", "1", 0, "M")}, rules);
+  auto x = closed({trade(at("09:30:01.1"), "1", "1", 0, "Z"), trade(at("09:30:01.2"), "1", "1", 0, "A"),
+                   trade(at("09:30:00.3"), "1", "1", 0, "M")},
+                  rules);
   std::string order;
   for (auto& b : x.bars) order += b.symbol + std::to_string(b.interval / second) + " ";
   CAF_CHECK_EQUAL(order, "M1 A1 Z1 A2 M2 Z2 ");
@@ -144,7 +160,8 @@ CAF_TEST(a volume that does not fit makes a dead letter and no bar) {
   bar_rules rules;
   rules.intervals = {second, 60 * second};
   auto half = to_string(quantity{{most / 2 + 1}});
-  auto x = closed({trade(at("09:30:00.1"), "1", half), trade(at("09:30:00.2"), "1", half), trade(at("09:30:01.1"), "1", "1")}, rules);
+  auto x = closed(
+    {trade(at("09:30:00.1"), "1", half), trade(at("09:30:00.2"), "1", half), trade(at("09:30:01.1"), "1", "1")}, rules);
   CAF_REQUIRE_EQUAL(x.bars.size(), 1u); // the second second
   CAF_CHECK(x.bars[0].start == at("09:30:01"));
   CAF_REQUIRE_EQUAL(x.rejected.size(), 2u); // of the first second, and of its minute
@@ -160,7 +177,8 @@ CAF_TEST(a volume that does not fit makes a dead letter and no bar) {
 CAF_TEST(an event that would make the sums wrap is a dead letter and is not counted) {
   auto huge = to_string(quantity{{most}});
   run x{every_second()};
-  x.events(at("09:30:00.5"), {trade(at("09:30:00.1"), huge, huge), trade(at("09:30:00.2"), huge, huge), trade(at("09:30:00.3"), huge, huge)});
+  x.events(at("09:30:00.5"), {trade(at("09:30:00.1"), huge, huge), trade(at("09:30:00.2"), huge, huge),
+                              trade(at("09:30:00.3"), huge, huge)});
   CAF_REQUIRE_EQUAL(x.rejected.size(), 1u);
   CAF_CHECK(x.rejected[0].code == errc::overflow);
   CAF_CHECK_EQUAL(x.rejected[0].offset, 2u);
@@ -171,7 +189,8 @@ CAF_TEST(a quote counts in both of its bars or in none) {
   auto huge = to_string(quantity{{most}});
   run x{every_second()};
   auto when = at("09:30:00.1");
-  x.events(when, {quote(when, "1", huge, "1", huge), quote(when, "1", huge, "1", huge), quote(when, "1", huge, "1", huge)});
+  x.events(when,
+           {quote(when, "1", huge, "1", huge), quote(when, "1", huge, "1", huge), quote(when, "1", huge, "1", huge)});
   CAF_CHECK_EQUAL(x.rejected.size(), 1u);
   x.take(said(when, source_change::eof));
   // The asks do not fit; the bids are those of two quotes.

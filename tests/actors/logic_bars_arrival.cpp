@@ -39,7 +39,8 @@ run fed(const bar_rules& rules, const std::vector<happening>& events, std::size_
   run x{rules};
   for (std::size_t i = 0; i < events.size(); i += per_record) {
     auto end = std::min(events.size(), i + per_record);
-    x.events(at("09:40:00"), {events.begin() + static_cast<std::ptrdiff_t>(i), events.begin() + static_cast<std::ptrdiff_t>(end)});
+    x.events(at("09:40:00"),
+             {events.begin() + static_cast<std::ptrdiff_t>(i), events.begin() + static_cast<std::ptrdiff_t>(end)});
   }
   x.take(said(at("09:40:00"), source_change::eof));
   return x;
@@ -68,7 +69,8 @@ CAF_TEST(any order of arrival inside the lateness gives the same bars and ends) 
     for (int i = 0; i < 3; ++i) {
       auto shuffled = fed(default_rules(), held_up(random, events), 1 + random() % 60);
       if (!shuffled.rejected.empty()) CAF_ERROR("seed " << seed << ": " << shuffled.rejected.size() << " rejected");
-      if (without_offsets(shuffled.bars) != without_offsets(straight.bars)) CAF_ERROR("seed " << seed << ": other bars");
+      if (without_offsets(shuffled.bars) != without_offsets(straight.bars))
+        CAF_ERROR("seed " << seed << ": other bars");
       if (shuffled.ends != straight.ends) CAF_ERROR("seed " << seed << ": other ends of intervals");
     }
   }
@@ -81,7 +83,8 @@ CAF_TEST(how events are grouped into records makes no difference) {
     auto one = fed(default_rules(), events, 1);
     for (std::size_t size : {7, 1000, 1500}) {
       auto many = fed(default_rules(), events, size);
-      if (many.records != one.records) CAF_ERROR("seed " << seed << ": records of " << size << " events make a difference");
+      if (many.records != one.records)
+        CAF_ERROR("seed " << seed << ": records of " << size << " events make a difference");
     }
     CAF_CHECK(!one.records.empty());
   }
@@ -97,7 +100,8 @@ CAF_TEST(how events of a source set are grouped makes no difference) {
     auto one = fed(rules, events, 1);
     for (std::size_t size : {7, 1000}) {
       auto many = fed(rules, events, size);
-      if (many.records != one.records) CAF_ERROR("seed " << seed << ": records of " << size << " events make a difference");
+      if (many.records != one.records)
+        CAF_ERROR("seed " << seed << ": records of " << size << " events make a difference");
     }
     CAF_CHECK(!one.records.empty());
   }
@@ -124,7 +128,8 @@ CAF_TEST(an event is late for all intervals or for none) {
   bar_rules rules;
   rules.intervals = {2 * second, 5 * second}; // closed by a grid of one second
   run x{rules};
-  x.events(at("09:30:00"), {trade(at("09:30:00.1"), "1", "1"), trade(at("09:30:01.6"), "2", "1")}); // watermark 09:30:01.1
+  x.events(at("09:30:00"),
+           {trade(at("09:30:00.1"), "1", "1"), trade(at("09:30:01.6"), "2", "1")}); // watermark 09:30:01.1
   // Both windows are open, but the first second has been closed.
   x.events(at("09:30:01"), {trade(at("09:30:00.999999999"), "9", "1"), trade(at("09:30:01"), "3", "1")});
   CAF_REQUIRE_EQUAL(x.rejected.size(), 1u);

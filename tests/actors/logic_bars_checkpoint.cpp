@@ -13,7 +13,8 @@ std::string bytes_of(const stage_output& out) {
   auto bytes = to_msgpack(out.records);
   for (auto& r : out.rejected) {
     bytes += std::string{to_string(r.code)} + " " + std::to_string(r.offset) + " " + std::to_string(r.lateness) + " ";
-    bytes += r.event.provider + r.event.symbol + r.event.interval + to_string(r.event.src_ts) + std::to_string(r.event.seq) + "\n";
+    bytes += r.event.provider + r.event.symbol + r.event.interval + to_string(r.event.src_ts) +
+             std::to_string(r.event.seq) + "\n";
   }
   return bytes;
 }

@@ -16,7 +16,8 @@ namespace {
 constexpr std::uint64_t seeds = 150;
 
 struct world {
-  explicit world(std::uint64_t seed) : random{seed}, rules{random_rules(random)}, log{random_log(random, rules)}, all{rules} {
+  explicit world(std::uint64_t seed)
+    : random{seed}, rules{random_rules(random)}, log{random_log(random, rules)}, all{rules} {
     all.take_all(log);
     all.take(long_silence(log));
   }
@@ -33,7 +34,8 @@ CAF_TEST(bars are those that a plain computation over the counted events gives) 
     world x{seed};
     auto naive = naive_bars(x.rules, x.all.counted());
     CAF_CHECK(!naive.empty());
-    if (plain(x.all.bars) != naive) CAF_ERROR("seed " << seed << ": " << x.all.bars.size() << " bars, " << naive.size() << " plain ones");
+    if (plain(x.all.bars) != naive)
+      CAF_ERROR("seed " << seed << ": " << x.all.bars.size() << " bars, " << naive.size() << " plain ones");
   }
 }
 
@@ -58,7 +60,8 @@ CAF_TEST(every counted event is in exactly one bar of each interval once all is 
     std::map<nanoseconds, std::uint64_t> found;
     for (auto& b : x.all.bars) found[b.interval] += b.trades;
     for (auto interval : x.rules.intervals)
-      if (found[interval] != due) CAF_ERROR("seed " << seed << ": " << found[interval] << " of " << due << " events in " << interval);
+      if (found[interval] != due)
+        CAF_ERROR("seed " << seed << ": " << found[interval] << " of " << due << " events in " << interval);
   }
 }
 
@@ -68,24 +71,28 @@ CAF_TEST(the ends of intervals of a source follow one another without a hole and
     std::map<std::pair<std::string, nanoseconds>, timestamp> last;
     for (auto& e : x.all.ends) {
       CAF_CHECK(e.start < e.end);
-      if (floor_to(e.start, e.interval) != e.start || floor_to(e.end, e.interval) != e.end) CAF_ERROR("seed " << seed << ": not aligned");
-      if (e.reason == interval_reason::closed && e.end - e.start != e.interval) CAF_ERROR("seed " << seed << ": closed at once");
+      if (floor_to(e.start, e.interval) != e.start || floor_to(e.end, e.interval) != e.end)
+        CAF_ERROR("seed " << seed << ": not aligned");
+      if (e.reason == interval_reason::closed && e.end - e.start != e.interval)
+        CAF_ERROR("seed " << seed << ": closed at once");
       auto [at, first] = last.emplace(std::make_pair(e.provider, e.interval), e.start);
-      if (at->second != e.start) CAF_ERROR("seed " << seed << ": " << e.provider << " " << told({e}) << " after " << to_string(at->second));
+      if (at->second != e.start)
+        CAF_ERROR("seed " << seed << ": " << e.provider << " " << told({e}) << " after " << to_string(at->second));
       at->second = e.end;
     }
     CAF_CHECK(!last.empty());
   }
 }
 
-CAF_TEST(an interval is called closed if it has bars and otherwise not) {
+CAF_TEST(an interval is called closed if it has bars and otherwise not ) {
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     world x{seed};
     std::set<std::tuple<std::string, nanoseconds, std::int64_t>> with_bars, closed;
     for (auto& b : x.all.bars) with_bars.emplace(b.provider, b.interval, b.start.ns);
     for (auto& e : x.all.ends)
       if (e.reason == interval_reason::closed) closed.emplace(e.provider, e.interval, e.start.ns);
-    if (with_bars != closed) CAF_ERROR("seed " << seed << ": " << with_bars.size() << " with bars, " << closed.size() << " closed");
+    if (with_bars != closed)
+      CAF_ERROR("seed " << seed << ": " << with_bars.size() << " with bars, " << closed.size() << " closed");
   }
 }
 
@@ -99,8 +106,10 @@ CAF_TEST(a bar leaves before the end of its interval is said and after the one b
       } else {
         auto& b = std::get<bar>(record);
         auto at = said_until.find({b.provider, b.interval});
-        if (at != said_until.end() && b.start < at->second) CAF_ERROR("seed " << seed << ": a bar after its end was said");
-        if (at != said_until.end() && b.start != at->second) CAF_ERROR("seed " << seed << ": a bar before the silence ahead of it was said");
+        if (at != said_until.end() && b.start < at->second)
+          CAF_ERROR("seed " << seed << ": a bar after its end was said");
+        if (at != said_until.end() && b.start != at->second)
+          CAF_ERROR("seed " << seed << ": a bar before the silence ahead of it was said");
       }
     }
     CAF_CHECK(!said_until.empty());
@@ -142,8 +151,10 @@ CAF_TEST(coverage is a share and the flags say when it is not whole) {
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     world x{seed};
     for (auto& b : x.all.bars) {
-      if (b.coverage.units < 0 || b.coverage.units > units_per_one) CAF_ERROR("seed " << seed << ": coverage " << to_string(b.coverage));
-      if (b.coverage.units < units_per_one && b.flags == 0) CAF_ERROR("seed " << seed << ": coverage " << to_string(b.coverage) << " without a flag");
+      if (b.coverage.units < 0 || b.coverage.units > units_per_one)
+        CAF_ERROR("seed " << seed << ": coverage " << to_string(b.coverage));
+      if (b.coverage.units < units_per_one && b.flags == 0)
+        CAF_ERROR("seed " << seed << ": coverage " << to_string(b.coverage) << " without a flag");
     }
     CAF_CHECK(!x.all.bars.empty());
   }

@@ -99,9 +99,12 @@ CAF_TEST(ends of intervals go on where they stopped under other rules) {
   run x{rules_of({1, 60}, 7)};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1"), trade(at("09:30:05"), "1", "1")});
   x.take({at("09:30:05.3"), {}, {}, rules_of({1, 5}, 8)});
+  x.take(said(at("09:30:05.4"), source_change::up, {}, {}, true));
   x.events(at("09:30:06"), {trade(at("09:31:07.2"), "2", "1"), trade(at("09:31:12"), "2", "1")});
-  CAF_CHECK_EQUAL(told(x.ends_of(second)), "09:30:00-09:30:01 closed; 09:30:01-09:30:05 no_trades; 09:30:05-09:30:06 closed; "
-                                           "09:30:06-09:31:07 no_trades; 09:31:07-09:31:08 closed; 09:31:08-09:31:11 no_trades");
+  CAF_CHECK_EQUAL(told(x.ends_of(second)),
+                  "09:30:00-09:30:01 closed; 09:30:01-09:30:04 no_trades; 09:30:04-09:30:05 no_trades; "
+                  "09:30:05-09:30:06 closed; 09:30:06-09:31:06 no_trades; 09:31:06-09:31:07 no_trades; "
+                  "09:31:07-09:31:08 closed; 09:31:08-09:31:11 no_trades");
   // The new interval begins where the old rules ended.
   CAF_CHECK_EQUAL(told(x.ends_of(5 * second)), "09:31:00-09:31:05 no_trades; 09:31:05-09:31:10 closed");
 }
@@ -110,6 +113,7 @@ CAF_TEST(a bar of a new interval that the change cuts is called a part) {
   run x{rules_of({1}, 7)};
   x.events(at("09:30:00"), {trade(at("09:30:00"), "1", "1"), trade(at("09:30:14"), "1", "1")});
   x.take({at("09:30:14.3"), {}, {}, rules_of({1, 60}, 8)});
+  x.take(said(at("09:30:14.4"), source_change::up, {}, {}, true));
   x.events(at("09:30:15.2"), {trade(at("09:30:15.1"), "2", "1"), trade(at("09:31:01"), "2", "1")});
   auto minutes = x.bars_of(60 * second);
   CAF_REQUIRE_EQUAL(minutes.size(), 1u);
@@ -158,7 +162,8 @@ CAF_TEST(whatever rules follow one another no bar and no end of an interval come
     std::map<std::pair<std::string, nanoseconds>, timestamp> last;
     for (auto& e : x.ends) {
       auto at_last = last.find({e.provider, e.interval});
-      if (at_last != last.end() && e.start < at_last->second) CAF_ERROR("seed " << seed << ": " << told({e}) << " after " << to_string(at_last->second));
+      if (at_last != last.end() && e.start < at_last->second)
+        CAF_ERROR("seed " << seed << ": " << told({e}) << " after " << to_string(at_last->second));
       last[{e.provider, e.interval}] = e.end;
     }
     // And a checkpoint anywhere changes nothing.

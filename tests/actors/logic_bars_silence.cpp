@@ -21,11 +21,13 @@ std::string coverage(const bar& x) { return to_string(x.coverage) + " " + flags_
 
 } // namespace
 
-CAF_TEST(each interval ends once and a silent stretch is said at once) {
+CAF_TEST(each interval ends once and a silent stretch is said as it is passed) {
   auto x = running();
   x.events(at("09:30:00"), {tick("09:30:00"), tick("09:30:01"), tick("09:30:05"), tick("09:30:06"), tick("09:30:07")});
-  CAF_CHECK_EQUAL(told(x.ends), "09:30:00-09:30:01 closed; 09:30:01-09:30:02 closed; 09:30:02-09:30:05 no_trades; "
-                                "09:30:05-09:30:06 closed; 09:30:06-09:30:07 closed" + std::string{x.ends.size() == 5 ? "" : "?"});
+  // The event of 09:30:05 moves the watermark to 09:30:04.5, that of 09:30:06 to 09:30:05.5, that of 09:30:07 to
+  // 09:30:06.5.
+  CAF_CHECK_EQUAL(told(x.ends), "09:30:00-09:30:01 closed; 09:30:01-09:30:02 closed; 09:30:02-09:30:04 no_trades; "
+                                "09:30:04-09:30:05 no_trades; 09:30:05-09:30:06 closed");
 }
 
 CAF_TEST(an idle source is silent as far as its own time has come) {
@@ -59,8 +61,10 @@ CAF_TEST(silence that is said only when a source is back is still that of a sour
   x.take(said(at("09:30:02"), source_change::down));
   x.take(said(at("09:30:20"), source_change::up));
   x.events(at("09:30:20.2"), {tick("09:30:20.1"), tick("09:30:24"), tick("09:30:25.5")});
-  CAF_CHECK_EQUAL(told(x.ends), "09:30:00-09:30:01 closed; 09:30:01-09:30:02 closed; 09:30:02-09:30:20 feed_down; "
-                                "09:30:20-09:30:21 closed; 09:30:21-09:30:24 no_trades; 09:30:24-09:30:25 closed");
+  CAF_CHECK_EQUAL(
+    told(x.ends),
+    "09:30:00-09:30:01 closed; 09:30:01-09:30:02 closed; 09:30:02-09:30:19 feed_down; 09:30:19-09:30:20 feed_down; "
+    "09:30:20-09:30:21 closed; 09:30:21-09:30:23 no_trades; 09:30:23-09:30:24 no_trades; 09:30:24-09:30:25 closed");
 }
 
 CAF_TEST(the silent part of a stretch and the part in which the source was down are told apart) {
@@ -69,7 +73,7 @@ CAF_TEST(the silent part of a stretch and the part in which the source was down 
   x.take(said(at("09:30:01"), source_change::gap, at("09:30:05.5"), at("09:30:03.5")));
   x.events(at("09:30:10.2"), {tick("09:30:10.1"), tick("09:30:11.5")});
   CAF_CHECK_EQUAL(told(x.ends), "09:30:00-09:30:01 closed; 09:30:01-09:30:03 no_trades; 09:30:03-09:30:06 feed_down; "
-                                "09:30:06-09:30:10 no_trades; 09:30:10-09:30:11 closed");
+                                "09:30:06-09:30:09 no_trades; 09:30:09-09:30:10 no_trades; 09:30:10-09:30:11 closed");
 }
 
 CAF_TEST(a heartbeat ends the time in which nothing was known) {
@@ -79,7 +83,9 @@ CAF_TEST(a heartbeat ends the time in which nothing was known) {
   x.take(said(at("09:30:03"), source_change::up));
   x.take(said(at("09:30:03.1"), source_change::heartbeat, at("09:30:03")));
   x.take(said(at("09:30:06.6"), source_change::heartbeat, at("09:30:06.5")));
-  CAF_CHECK_EQUAL(told(x.ends), "09:30:00-09:30:01 closed; 09:30:01-09:30:02 feed_down; 09:30:02-09:30:03 feed_down; 09:30:03-09:30:06 no_trades");
+  CAF_CHECK_EQUAL(
+    told(x.ends),
+    "09:30:00-09:30:01 closed; 09:30:01-09:30:02 feed_down; 09:30:02-09:30:03 feed_down; 09:30:03-09:30:06 no_trades");
 }
 
 CAF_TEST(after its end a source that goes on is silent only once) {
@@ -89,7 +95,9 @@ CAF_TEST(after its end a source that goes on is silent only once) {
   x.events(at("09:30:00.2"), {tick("09:30:00.1")});
   x.take(said(at("09:30:00.3"), source_change::eof));
   x.events(at("09:30:00.4"), {tick("09:31:02.1"), tick("09:31:04")});
-  CAF_CHECK_EQUAL(told(x.ends_of(second)), "09:30:00-09:30:01 closed; 09:30:01-09:31:02 no_trades; 09:31:02-09:31:03 closed");
+  CAF_CHECK_EQUAL(
+    told(x.ends_of(second)),
+    "09:30:00-09:30:01 closed; 09:30:01-09:31:01 no_trades; 09:31:01-09:31:02 no_trades; 09:31:02-09:31:03 closed");
   CAF_CHECK_EQUAL(told(x.ends_of(60 * second)), "09:30:00-09:31:00 closed");
 }
 
@@ -120,7 +128,10 @@ CAF_TEST(a gap takes its share of the windows it touches) {
 CAF_TEST(gaps that overlap are counted once) {
   auto x = running();
   x.events(at("09:30:00"), {tick("09:30:00")});
-  for (auto [from, to] : {std::pair{"09:30:00.2", "09:30:00.4"}, {"09:30:00.3", "09:30:00.5"}, {"09:30:00.2", "09:30:00.5"}, {"09:30:00.8", "09:30:00.9"}})
+  for (auto [from, to] : {std::pair{"09:30:00.2", "09:30:00.4"},
+                          {"09:30:00.3", "09:30:00.5"},
+                          {"09:30:00.2", "09:30:00.5"},
+                          {"09:30:00.8", "09:30:00.9"}})
     x.take(said(at("09:30:00"), source_change::gap, at(to), at(from)));
   x.events(at("09:30:00"), {tick("09:30:02")});
   CAF_CHECK_EQUAL(coverage(x.bars.at(0)), "0.6 gap");

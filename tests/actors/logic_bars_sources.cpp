@@ -159,7 +159,8 @@ CAF_TEST(a source set goes at the pace of its slowest member) {
 
 CAF_TEST(at the same time the first member of a set comes first) {
   run x{every_second()};
-  x.events(at("09:30:00.5"), {of("right", "09:30:00.1", "1", 1), of("left", "09:30:00.1", "2", 9), of("right", "09:30:00.3", "3", 1), of("left", "09:30:00.3", "4", 1)});
+  x.events(at("09:30:00.5"), {of("right", "09:30:00.1", "1", 1), of("left", "09:30:00.1", "2", 9),
+                              of("right", "09:30:00.3", "3", 1), of("left", "09:30:00.3", "4", 1)});
   x.clock(at("09:31:00"));
   CAF_REQUIRE_EQUAL(x.bars.size(), 1u);
   CAF_CHECK_EQUAL(x.bars[0].open.units, units("2"));

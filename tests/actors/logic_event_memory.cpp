@@ -21,7 +21,8 @@ std::shared_ptr<const std::vector<series_key>> names(std::size_t count) {
   return out;
 }
 
-event_batch batch_of(const std::vector<identity>& events, std::shared_ptr<const std::vector<series_key>> keys, const std::string& feed = "f") {
+event_batch batch_of(const std::vector<identity>& events, std::shared_ptr<const std::vector<series_key>> keys,
+                     const std::string& feed = "f") {
   event_batch out;
   out.feed = feed;
   out.keys = std::move(keys);
@@ -33,14 +34,14 @@ event_batch batch_of(const std::vector<identity>& events, std::shared_ptr<const 
 identity any_event(std::mt19937_64& random, std::int64_t step, std::deque<identity>& sent) {
   identity x{static_cast<std::uint32_t>(random() % 5), step, step};
   switch (random() % 10) {
-    case 0: std::get<1>(x) -= static_cast<std::int64_t>(random() % 50); break;
-    case 1: std::get<1>(x) -= static_cast<std::int64_t>(random() % 5000); break;
-    case 2: std::get<1>(x) = 7; break;
-    case 3:
-    case 4:
-      if (!sent.empty()) x = sent[random() % sent.size()];
-      break;
-    default: break;
+  case 0: std::get<1>(x) -= static_cast<std::int64_t>(random() % 50); break;
+  case 1: std::get<1>(x) -= static_cast<std::int64_t>(random() % 5000); break;
+  case 2: std::get<1>(x) = 7; break;
+  case 3:
+  case 4:
+    if (!sent.empty()) x = sent[random() % sent.size()];
+    break;
+  default: break;
   }
   return x;
 }
@@ -64,7 +65,8 @@ CAF_TEST(within the horizon it knows exactly what a set would know) {
         sent.push_back(events.back());
       }
       memory.insert(batch_of(events, keys), duplicates);
-      if (duplicates != due) CAF_ERROR("seed " << seed << ": " << duplicates.size() << " duplicates instead of " << due.size());
+      if (duplicates != due)
+        CAF_ERROR("seed " << seed << ": " << duplicates.size() << " duplicates instead of " << due.size());
     }
     CAF_CHECK_EQUAL(memory.size(), known.size());
   }
@@ -82,7 +84,8 @@ CAF_TEST(it never forgets the last events up to the horizon and keeps little mor
     for (std::int64_t step = 0; step < 10'000; ++step) {
       auto x = any_event(random, step, sent);
       memory.insert(batch_of({x}, keys), duplicates);
-      if (in_latest.count(x) != 0 && duplicates.empty()) CAF_ERROR("horizon " << horizon << ": forgot an event at step " << step);
+      if (in_latest.count(x) != 0 && duplicates.empty())
+        CAF_ERROR("horizon " << horizon << ": forgot an event at step " << step);
       if (memory.size() > most) CAF_ERROR("horizon " << horizon << ": keeps " << memory.size());
       if (!duplicates.empty()) continue;
       latest.push_back(x), in_latest.insert(x), sent.push_back(x);

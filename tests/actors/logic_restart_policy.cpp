@@ -10,7 +10,7 @@
 
 using namespace finstream;
 
-CAF_TEST(so many restarts in a period are allowed and one more is not) {
+CAF_TEST(so many restarts in a period are allowed and one more is not ) {
   restart_intensity x{3, 10 * second};
   CAF_CHECK(x.allow(0));
   CAF_CHECK(x.allow(1 * second));

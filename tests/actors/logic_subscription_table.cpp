@@ -26,7 +26,8 @@ std::string refusal(std::string_view text) {
 }
 
 // The connections of some groups; a connection that comes twice stays twice.
-std::vector<std::uint64_t> members(const subscription_table& table, const std::vector<subscription_table::group_id>& groups) {
+std::vector<std::uint64_t> members(const subscription_table& table,
+                                   const std::vector<subscription_table::group_id>& groups) {
   std::vector<std::uint64_t> out;
   for (auto g : groups) out.insert(out.end(), table.members(g).begin(), table.members(g).end());
   std::sort(out.begin(), out.end());
@@ -54,11 +55,13 @@ CAF_TEST(an interval has one name) {
 }
 
 CAF_TEST(a channel reads as it is written) {
-  for (auto text : {"ticks.SPY", "ticks.*", "bars.1s.SPY", "bars.*.SPY", "bars.2s.*", "status"}) CAF_CHECK_EQUAL(channel(text).text(), text);
+  for (auto text : {"ticks.SPY", "ticks.*", "bars.1s.SPY", "bars.*.SPY", "bars.2s.*", "status"})
+    CAF_CHECK_EQUAL(channel(text).text(), text);
 }
 
 CAF_TEST(what is no channel is refused with what there is) {
-  for (auto text : {"", "ticks", "ticks.", "bars", "bars.", "bars.1s", "bars.1s.", "bars..SPY", "bars.fast.SPY", "features.SPY", "status.x", ".", "..", "Ticks.SPY"}) {
+  for (auto text : {"", "ticks", "ticks.", "bars", "bars.", "bars.1s", "bars.1s.", "bars..SPY", "bars.fast.SPY",
+                    "features.SPY", "status.x", ".", "..", "Ticks.SPY"}) {
     auto said = refusal(text);
     CAF_CHECK(said.starts_with("bad_command"));
     CAF_CHECK(said.find("ticks.<symbol>") != std::string::npos);
@@ -84,7 +87,8 @@ CAF_TEST(a refusal does not cut a character in two) {
 
 CAF_TEST(any text is a channel or is refused) {
   std::mt19937_64 random{1};
-  const std::string_view pieces[] = {"ticks", "bars", "status", ".", ".", "*", "1s", "60s", "SPY", "\xff", "", "99999999999d", "-1s", "0s"};
+  const std::string_view pieces[] = {"ticks", "bars", "status",       ".",   ".", "*", "1s", "60s", "SPY",
+                                     "\xff",  "",     "99999999999d", "-1s", "0s"};
   for (int i = 0; i < 100'000; ++i) {
     std::string text;
     for (auto n = random() % 8; n != 0; --n) text += pieces[random() % std::size(pieces)];
@@ -124,7 +128,9 @@ CAF_TEST(it matches what a plain comparison matches) {
   auto any_channel = [&] {
     auto symbol = random() % 4 == 0 ? "*" : symbols[random() % symbols.size()];
     auto interval = random() % 4 == 0 ? "*" : intervals[random() % intervals.size()];
-    return channel(random() % 8 == 0 ? "status" : random() % 2 == 0 ? "ticks." + symbol : "bars." + interval + "." + symbol);
+    return channel(random() % 8 == 0   ? "status"
+                   : random() % 2 == 0 ? "ticks." + symbol
+                                       : "bars." + interval + "." + symbol);
   };
   subscription_table table;
   std::map<std::uint64_t, patterns> naive;
@@ -148,10 +154,13 @@ CAF_TEST(it matches what a plain comparison matches) {
     auto& interval = intervals[random() % intervals.size()];
     auto fits = [](const std::string& pattern, const std::string& text) { return pattern == "*" || pattern == text; };
     for (int twice = 0; twice < 2; ++twice) { // the second time from what is remembered
-      CAF_CHECK(members(table, table.match_tick(symbol)) == wanting([&](auto& p) { return p.what == kind::ticks && fits(p.symbol, symbol); }));
-      CAF_CHECK(members(table, table.match_bar(interval, symbol)) ==
-                wanting([&](auto& p) { return p.what == kind::bars && fits(p.interval, interval) && fits(p.symbol, symbol); }));
-      CAF_CHECK(members(table, table.match_interval(interval)) == wanting([&](auto& p) { return p.what == kind::bars && fits(p.interval, interval); }));
+      CAF_CHECK(members(table, table.match_tick(symbol)) ==
+                wanting([&](auto& p) { return p.what == kind::ticks && fits(p.symbol, symbol); }));
+      CAF_CHECK(members(table, table.match_bar(interval, symbol)) == wanting([&](auto& p) {
+                  return p.what == kind::bars && fits(p.interval, interval) && fits(p.symbol, symbol);
+                }));
+      CAF_CHECK(members(table, table.match_interval(interval)) ==
+                wanting([&](auto& p) { return p.what == kind::bars && fits(p.interval, interval); }));
       CAF_CHECK(members(table, table.match_status()) == wanting([](auto& p) { return p.what == kind::status; }));
     }
     CAF_CHECK_EQUAL(table.wants_ticks(), !wanting([](auto& p) { return p.what == kind::ticks; }).empty());

@@ -48,7 +48,7 @@ CAF_TEST(a ping is answered with its id and the time) {
   CAF_CHECK_EQUAL(w.say(R"({"action":"ping"})"), R"({"type":"pong","ts":"2026-01-05T09:30:00Z"})");
 }
 
-CAF_TEST(what makes no sense is refused with a name and a sentence, and the session lives) {
+CAF_TEST(what makes no sense is refused with a name and a sentence and the session lives) {
   session_world w;
   for (auto garbage : {"", "{", "[]", "null", "7", "\"ping\"", "{}", R"({"action":7})", R"({"action":"fly"})", R"({"action":"subscribe","channels":"ticks.*"})",
                        R"({"action":"subscribe","channels":[7]})", R"({"action":"subscribe","channels":["tocks.*"]})", R"({"action":"ping","id":"x"})",

@@ -226,7 +226,7 @@ CAF_TEST(nobody is started again while the tree is being stopped) {
   CAF_CHECK(!f.alive(f.root.address()));
 }
 
-CAF_TEST(a child is started again by hand, be it well or gone) {
+CAF_TEST(a child is started again by hand whether it is well or gone) {
   family f;
   f.start(f.plan(strategy::one_for_one, {f.child("a"), f.child("once", restart_kind::temporary)}));
   f.news();

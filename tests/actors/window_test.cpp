@@ -36,8 +36,8 @@ struct window_world : world {
     return out;
   }
   std::uint64_t snapshot_offset() const {
-    auto saved = log.get(stage_table, snapshot_key(0)).value();
-    return saved ? unpack_snapshot(*saved).first : 0;
+    auto snapshot = saved(stage_table, snapshot_key(0));
+    return snapshot.empty() ? 0 : unpack_snapshot(snapshot).first;
   }
   std::uint64_t end_of_log() const { return log.range(topic::events, 0)->next; }
 
@@ -81,7 +81,7 @@ std::vector<derived> replayed(const world& w) {
   std::vector<derived> out;
   for (auto& entry : w.entries()) {
     ensure(stage.apply(*entry).has_value(), "an entry can be applied");
-    if (auto bars = stage.take_bars(*entry)) out.insert(out.end(), bars->items.begin(), bars->items.end());
+    for (auto& bars : stage.take_bars(*entry)) out.insert(out.end(), bars->items.begin(), bars->items.end());
     stage.take_rejected(*entry);
   }
   return out;
@@ -179,7 +179,7 @@ CAF_TEST(a snapshot that cannot be used costs only a longer way) {
   w.start();
   w.pass(2 * second);
   CAF_CHECK(w.derived_in_log() == before);
-  CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 2);
+  CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 1);
 }
 
 CAF_TEST(a window that is behind reads the log itself and then follows the appender) {

@@ -1,6 +1,7 @@
 // What every bus driver must do, as sentences. A suite includes this after it has defined
 //
-//   std::unique_ptr<finstream::bus> make_bus(const std::string& directory);   // an empty log, `directory` is the driver's
+//   std::unique_ptr<finstream::bus> make_bus(const std::string& directory);   // an empty log, `directory` is the
+//   driver's
 //
 // and its CAF_SUITE, and so runs all of it on its driver.
 #pragma once
@@ -78,7 +79,8 @@ CAF_TEST(topics and partitions have offsets of their own) {
 }
 
 CAF_TEST(a read begins with the record that holds the offset) {
-  must(log->write(appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"), events_record(0, 10, at(3), "c")})));
+  must(log->write(
+    appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"), events_record(0, 10, at(3), "c")})));
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 9, 1000))), "abc");
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 10, 1000))), "bc");
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 29, 1000))), "c");
@@ -86,7 +88,8 @@ CAF_TEST(a read begins with the record that holds the offset) {
 }
 
 CAF_TEST(a read stops when the limit of bytes is passed but gives at least one record) {
-  must(log->write(appends({events_record(0, 1, at(1), "aaaa"), events_record(0, 1, at(1), "bbbb"), events_record(0, 1, at(1), "cccc")})));
+  must(log->write(appends(
+    {events_record(0, 1, at(1), "aaaa"), events_record(0, 1, at(1), "bbbb"), events_record(0, 1, at(1), "cccc")})));
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 0))), "aaaa");
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 4))), "aaaa");
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 5))), "aaaabbbb");
@@ -106,8 +109,8 @@ CAF_TEST(the log is read by time) {
     timestamp when;
     std::uint64_t offset;
   };
-  for (const auto& x : {row{at(0), 0}, row{at(10), 0}, row{at(11), 10}, row{at(20), 10}, row{at(21), 30}, row{at(30), 30},
-                        row{at(31), 40}, row{earliest, 0}})
+  for (const auto& x : {row{at(0), 0}, row{at(10), 0}, row{at(11), 10}, row{at(20), 10}, row{at(21), 30},
+                        row{at(30), 30}, row{at(31), 40}, row{earliest, 0}})
     CAF_CHECK_EQUAL(must(log->offset_at(topic::events, 0, x.when)), x.offset);
 }
 
@@ -130,9 +133,10 @@ CAF_TEST(the log is read by time among many records of many sizes) {
 CAF_TEST(time does not go back within a topic and partition) {
   must(log->write(appends({events_record(0, 1, at(10), "a")})));
   CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(9), "b")}))) == errc::invalid_argument);
-  CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(11), "b"), events_record(0, 1, at(10), "c")})))
-            == errc::invalid_argument);
-  must(log->write(appends({events_record(1, 1, at(9), "elsewhere it may"), events_record(0, 1, at(10), "equal is fine")})));
+  CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(11), "b"), events_record(0, 1, at(10), "c")}))) ==
+            errc::invalid_argument);
+  must(log->write(
+    appends({events_record(1, 1, at(9), "elsewhere it may"), events_record(0, 1, at(10), "equal is fine")})));
 }
 
 CAF_TEST(a refused transaction leaves no trace and no hole) {
@@ -151,9 +155,10 @@ CAF_TEST(a refused transaction leaves no trace and no hole) {
 
 CAF_TEST(nonsense is refused) {
   CAF_CHECK(code_of(log->write(appends({events_record(0, 0, at(1), "no events")}))) == errc::invalid_argument);
-  CAF_CHECK(code_of(log->write(appends({record_of(static_cast<topic>(77), 0, 1, at(1), "x")}))) == errc::invalid_argument);
-  CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(1), std::string(max_payload_bytes + 1, 'x'))})))
-            == errc::invalid_argument);
+  CAF_CHECK(code_of(log->write(appends({record_of(static_cast<topic>(77), 0, 1, at(1), "x")}))) ==
+            errc::invalid_argument);
+  CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(1), std::string(max_payload_bytes + 1, 'x'))}))) ==
+            errc::invalid_argument);
   transaction tx;
   tx.writes = {{"", "key", "value"}};
   CAF_CHECK(code_of(log->write(tx)) == errc::invalid_argument);
@@ -232,7 +237,8 @@ CAF_TEST(a group may go back within the log but not out of it) {
 }
 
 CAF_TEST(a trim drops whole records and says where the log begins) {
-  must(log->write(appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"), events_record(0, 10, at(3), "c")})));
+  must(log->write(
+    appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"), events_record(0, 10, at(3), "c")})));
   CAF_CHECK_EQUAL(must(log->trim(topic::events, 0, 9)), 0u);
   CAF_CHECK_EQUAL(must(log->trim(topic::events, 0, 19)), 10u);
   CAF_CHECK_EQUAL(must(log->trim(topic::events, 0, 5)), 10u);
@@ -253,8 +259,8 @@ CAF_TEST(a log that was trimmed to its end goes on where it ended) {
 }
 
 CAF_TEST(a trim never passes the slowest group) {
-  must(log->write(appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"), events_record(0, 10, at(3), "c"),
-                           events_record(1, 10, at(1), "x")})));
+  must(log->write(appends({events_record(0, 10, at(1), "a"), events_record(0, 10, at(2), "b"),
+                           events_record(0, 10, at(3), "c"), events_record(1, 10, at(1), "x")})));
   commit(*log, "fast", 30);
   commit(*log, "slow", 15);
   CAF_CHECK_EQUAL(must(log->trim(topic::events, 0, 30)), 10u);
@@ -282,13 +288,15 @@ CAF_TEST(partitions are appended to from different threads at once) {
       auto partition = static_cast<std::uint16_t>(w);
       for (int i = 0; i < transactions; ++i) {
         // Each thread has a partition of events to itself, and all of them commit to one group of partition 0.
-        auto tx = appends({events_record(partition, 3, at(i), std::to_string(i)), record_of(topic::bars, partition, 1, at(i), "bar")});
+        auto tx = appends(
+          {events_record(partition, 3, at(i), std::to_string(i)), record_of(topic::bars, partition, 1, at(i), "bar")});
         tx.writes.push_back({"state", std::to_string(w), std::to_string(i)});
         tx.commits.push_back({"group" + std::to_string(w), topic::events, 0, 0});
         auto answer = log->write(std::move(tx));
         auto expected_offset = static_cast<std::uint64_t>(i) * 3;
         if (!answer || answer->offsets.at(0) != expected_offset) ++failures;
-        if (auto found = log->read(topic::events, partition, expected_offset, 1); !found || found->size() != 1) ++failures;
+        if (auto found = log->read(topic::events, partition, expected_offset, 1); !found || found->size() != 1)
+          ++failures;
       }
     });
   for (auto& x : threads) x.join();

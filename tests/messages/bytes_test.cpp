@@ -35,7 +35,8 @@ CAF_TEST(small signed numbers are small whatever their sign) {
   CAF_CHECK_EQUAL(zigzag(1), 2u);
   CAF_CHECK_EQUAL(zigzag(most), ~std::uint64_t{1});
   CAF_CHECK_EQUAL(zigzag(least), ~std::uint64_t{0});
-  for (auto x : {least, least + 1, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, most}) CAF_CHECK_EQUAL(unzigzag(zigzag(x)), x);
+  for (auto x : {least, least + 1, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, most})
+    CAF_CHECK_EQUAL(unzigzag(zigzag(x)), x);
 }
 
 CAF_TEST(what was written is read back) {

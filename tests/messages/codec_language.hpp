@@ -12,13 +12,13 @@ namespace finstream::test {
 inline std::int64_t any_number(std::mt19937_64& random) {
   constexpr auto least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
   switch (random() % 8) {
-    case 0: return least;
-    case 1: return most;
-    case 2: return 0;
-    case 3: return -1;
-    case 4: return static_cast<std::int64_t>(random() % 1000) * 1'000'000'000;
-    case 5: return static_cast<std::int64_t>(random() % 1'000'000) * -10'000'000;
-    default: return static_cast<std::int64_t>(random()) >> (random() % 64);
+  case 0: return least;
+  case 1: return most;
+  case 2: return 0;
+  case 3: return -1;
+  case 4: return static_cast<std::int64_t>(random() % 1000) * 1'000'000'000;
+  case 5: return static_cast<std::int64_t>(random() % 1'000'000) * -10'000'000;
+  default: return static_cast<std::int64_t>(random()) >> (random() % 64);
   }
 }
 
@@ -44,7 +44,8 @@ inline event_batch any_batch(std::mt19937_64& random) {
     keys->push_back({"provider" + std::to_string(random() % 3), "S" + std::to_string(keys->size())});
   for (auto n = random() % (random() % 20 == 0 ? 255 : 4); batch.intervals.size() <= n;)
     batch.intervals.push_back(std::to_string(batch.intervals.size()) + "s");
-  for (auto n = random() % 200; batch.rows.size() < n;) batch.rows.push_back(any_row(random, keys->size(), batch.intervals.size()));
+  for (auto n = random() % 200; batch.rows.size() < n;)
+    batch.rows.push_back(any_row(random, keys->size(), batch.intervals.size()));
   batch.keys = std::move(keys);
   return batch;
 }

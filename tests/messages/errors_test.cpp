@@ -34,5 +34,6 @@ CAF_TEST(every code has a number of its own and a name and a sentence) {
 
 CAF_TEST(only what can pass by itself is called temporary) {
   for (auto code : {errc::timed_out, errc::overloaded, errc::stopped, errc::disk_full}) CAF_CHECK(is_temporary(code));
-  for (auto code : {errc::none, errc::bad_field, errc::late, errc::corrupt_record, errc::bad_command}) CAF_CHECK(!is_temporary(code));
+  for (auto code : {errc::none, errc::bad_field, errc::late, errc::corrupt_record, errc::bad_command})
+    CAF_CHECK(!is_temporary(code));
 }

@@ -16,7 +16,8 @@ bool safe(const std::string& bytes) {
   auto batch = decode_events(bytes);
   if (!batch) return batch.error().code == errc::corrupt_record && !batch.error().message.empty();
   for (auto& row : (*batch)->rows)
-    if (row.key >= (*batch)->keys->size() || row.interval >= (*batch)->intervals.size() || row.kind > event_kind::quote) return false;
+    if (row.key >= (*batch)->keys->size() || row.interval >= (*batch)->intervals.size() || row.kind > event_kind::quote)
+      return false;
   auto again = decode_events(encode_events(**batch));
   return again.has_value() && (*again)->rows.size() == (*batch)->rows.size();
 }
@@ -52,16 +53,17 @@ CAF_TEST(another format version is refused) {
 CAF_TEST(changed bytes do no harm) {
   std::mt19937_64 random{6};
   for (int i = 0; i < 100'000;) {
-    auto original = encode_events(i % 2 == 0 ? any_batch(random) : market_batch(random, 5, 20, static_cast<event_kind>(random() % 3)));
+    auto original = encode_events(i % 2 == 0 ? any_batch(random)
+                                             : market_batch(random, 5, 20, static_cast<event_kind>(random() % 3)));
     for (int j = 0; j < 200; ++j, ++i) {
       auto bytes = original;
       for (auto changes = 1 + random() % 4; changes != 0; --changes) {
         auto where = random() % std::min<std::size_t>(bytes.size(), random() % 2 == 0 ? 40 : bytes.size());
         switch (random() % 4) {
-          case 0: bytes[where] = static_cast<char>(random()); break;
-          case 1: bytes[where] = static_cast<char>(bytes[where] ^ (1 << random() % 8)); break;
-          case 2: bytes.insert(where, 1, static_cast<char>(random())); break;
-          case 3: bytes.erase(where, 1 + random() % 3); break;
+        case 0: bytes[where] = static_cast<char>(random()); break;
+        case 1: bytes[where] = static_cast<char>(bytes[where] ^ (1 << random() % 8)); break;
+        case 2: bytes.insert(where, 1, static_cast<char>(random())); break;
+        case 3: bytes.erase(where, 1 + random() % 3); break;
         }
         if (bytes.empty()) bytes = "x";
       }

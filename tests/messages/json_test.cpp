@@ -23,7 +23,8 @@ event_batch one_event(event_kind kind, std::array<std::int64_t, 5> values, const
   batch.ingest_ts = *parse_timestamp("2026-01-05T14:30:00.25Z");
   batch.keys = std::make_shared<std::vector<series_key>>(1, series_key{"nyse", symbol});
   batch.intervals.push_back("1s");
-  batch.rows.push_back({*parse_timestamp("2026-01-05T14:30:00.1Z"), 7, values, 0, kind, static_cast<std::uint8_t>(kind == event_kind::bar)});
+  batch.rows.push_back({*parse_timestamp("2026-01-05T14:30:00.1Z"), 7, values, 0, kind,
+                        static_cast<std::uint8_t>(kind == event_kind::bar)});
   return batch;
 }
 std::string event_json(const event_batch& batch) {
@@ -38,7 +39,8 @@ bar sample_bar() {
   bar x;
   x.provider = "nyse", x.symbol = "SPY", x.interval = second;
   x.start = *parse_timestamp("2026-01-05T14:30:00Z"), x.end = x.start + second;
-  x.open.units = 425'150'000'000, x.high.units = 426 * one, x.low.units = 425 * one, x.close.units = -1, x.volume.units = 100 * one;
+  x.open.units = 425'150'000'000, x.high.units = 426 * one, x.low.units = 425 * one, x.close.units = -1,
+  x.volume.units = 100 * one;
   x.vwap = price{{425'333'333'333}};
   x.trades = 3, x.first_ts = x.start + 1, x.last_ts = x.start + 999 * millisecond;
   x.flags = gap | partial_start, x.coverage.units = 500'000'000;
@@ -51,9 +53,10 @@ bool is_json(const std::string& text) { return nlohmann::json::accept(text); }
 } // namespace
 
 CAF_TEST(a tick has these characters) {
-  CAF_CHECK_EQUAL(event_json(one_event(event_kind::tick, {425'150'000'000, 100 * one})),
-                  R"({"type":"tick","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY",)"
-                  R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"price":425.15,"size":100})");
+  CAF_CHECK_EQUAL(
+    event_json(one_event(event_kind::tick, {425'150'000'000, 100 * one})),
+    R"({"type":"tick","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY",)"
+    R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"price":425.15,"size":100})");
 }
 
 CAF_TEST(a quote and a bar of a feed have the fields of their kind) {
@@ -61,20 +64,22 @@ CAF_TEST(a quote and a bar of a feed have the fields of their kind) {
                   R"({"type":"quote","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY",)"
                   R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,)"
                   R"("bid":0.000000001,"ask":2,"bid_size":0.000000003,"ask_size":0.000000004})");
-  CAF_CHECK_EQUAL(event_json(one_event(event_kind::bar, {one, 4 * one, -one, 2 * one, 0})),
-                  R"({"type":"bar","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY","interval":"1s",)"
-                  R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"o":1,"h":4,"l":-1,"c":2,"v":0})");
+  CAF_CHECK_EQUAL(
+    event_json(one_event(event_kind::bar, {one, 4 * one, -one, 2 * one, 0})),
+    R"({"type":"bar","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY","interval":"1s",)"
+    R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"o":1,"h":4,"l":-1,"c":2,"v":0})");
 }
 
 CAF_TEST(a bar has these characters) {
   std::string out;
   append_bar_json(out, sample_bar(), "1-99");
-  CAF_CHECK_EQUAL(out, R"({"type":"bar","channel":"bars.1s.SPY","pos":"1-99","provider":"nyse","symbol":"SPY","interval":"1s",)"
-                       R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:30:01Z","open":425.15,"high":426,"low":425,)"
-                       R"("close":-0.000000001,"volume":100,"vwap":425.333333333,"trades":3,)"
-                       R"("first_ts":"2026-01-05T14:30:00.000000001Z","last_ts":"2026-01-05T14:30:00.999Z","revision":0,)"
-                       R"("state":"final","coverage":0.5,"flags":"partial_start gap","reason":"","first_offset":10,)"
-                       R"("last_offset":12,"schema":"00000000000000ab","config_hash":"ffffffffffffffff"})");
+  CAF_CHECK_EQUAL(
+    out, R"({"type":"bar","channel":"bars.1s.SPY","pos":"1-99","provider":"nyse","symbol":"SPY","interval":"1s",)"
+         R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:30:01Z","open":425.15,"high":426,"low":425,)"
+         R"("close":-0.000000001,"volume":100,"vwap":425.333333333,"trades":3,)"
+         R"("first_ts":"2026-01-05T14:30:00.000000001Z","last_ts":"2026-01-05T14:30:00.999Z","revision":0,)"
+         R"("state":"final","coverage":0.5,"flags":"partial_start gap","reason":"","first_offset":10,)"
+         R"("last_offset":12,"schema":"00000000000000ab","config_hash":"ffffffffffffffff"})");
 }
 
 CAF_TEST(a bar without volume has null for its vwap) {
@@ -89,9 +94,11 @@ CAF_TEST(a bar without volume has null for its vwap) {
 CAF_TEST(an end of interval and an announcement have these characters) {
   std::string out;
   auto start = *parse_timestamp("2026-01-05T14:30:00Z");
-  append_end_of_interval_json(out, {"nyse", 60 * second, start, start + 120 * second, interval_reason::feed_down}, "1-5");
-  CAF_CHECK_EQUAL(out, R"({"type":"end_of_interval","channel":"bars.60s.*","pos":"1-5","provider":"nyse","interval":"60s",)"
-                       R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:32:00Z","reason":"feed_down"})");
+  append_end_of_interval_json(out, {"nyse", 60 * second, start, start + 120 * second, interval_reason::feed_down},
+                              "1-5");
+  CAF_CHECK_EQUAL(out,
+                  R"({"type":"end_of_interval","channel":"bars.60s.*","pos":"1-5","provider":"nyse","interval":"60s",)"
+                  R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:32:00Z","reason":"feed_down"})");
   out.clear();
   append_sys_event_json(out, {sys_kind::feed_killed, start, "/feeds/demo", "said \"no\""});
   CAF_CHECK_EQUAL(out, R"({"type":"status","channel":"status","kind":"feed_killed","at":"2026-01-05T14:30:00Z",)"
@@ -108,12 +115,14 @@ CAF_TEST(what JSON must escape is escaped) {
   CAF_CHECK_EQUAL(string_json("a\"b\\c"), R"("a\"b\\c")");
   CAF_CHECK_EQUAL(string_json(std::string_view{"\0\n\x1f", 3}), R"("\u0000\u000a\u001f")");
   CAF_CHECK_EQUAL(string_json("\x7f/"), "\"\x7f/\"");
-  CAF_CHECK_EQUAL(string_json("z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x98\x80"), "\"z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x98\x80\"");
+  CAF_CHECK_EQUAL(string_json("z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x98\x80"),
+                  "\"z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x98\x80\"");
 }
 
 CAF_TEST(text that is UTF8 is read back as it was) {
   std::mt19937_64 random{1};
-  const std::string_view pieces[] = {"a", "\"", "\\", "\n", "\x01", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "/", "\x7f"};
+  const std::string_view pieces[] = {"a", "\"",  "\\", "\n", "\x01", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                     "/", "\x7f"};
   for (int i = 0; i < 2000; ++i) {
     std::string text;
     for (auto n = random() % 20; n != 0; --n) text += pieces[random() % std::size(pieces)];
@@ -123,11 +132,15 @@ CAF_TEST(text that is UTF8 is read back as it was) {
 }
 
 CAF_TEST(bytes that are not UTF8 are replaced so that what leaves is JSON) {
-  CAF_CHECK_EQUAL(string_json("a\xff" "b"), "\"a\xef\xbf\xbd" "b\"");
-  CAF_CHECK_EQUAL(string_json("\xe2\x82"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");       // cut in the middle
-  CAF_CHECK_EQUAL(string_json("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\"");       // longer than need be
-  CAF_CHECK_EQUAL(string_json("\xed\xa0\x80x"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx\""); // half of a surrogate pair
-  CAF_CHECK_EQUAL(string_json("\xf4\x90\x80\x80").size(), 2u + 4 * 3);            // beyond the last character
+  CAF_CHECK_EQUAL(string_json("a\xff"
+                              "b"),
+                  "\"a\xef\xbf\xbd"
+                  "b\"");
+  CAF_CHECK_EQUAL(string_json("\xe2\x82"), "\"\xef\xbf\xbd\xef\xbf\xbd\""); // cut in the middle
+  CAF_CHECK_EQUAL(string_json("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\""); // longer than need be
+  CAF_CHECK_EQUAL(string_json("\xed\xa0\x80x"),
+                  "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx\"");        // half of a surrogate pair
+  CAF_CHECK_EQUAL(string_json("\xf4\x90\x80\x80").size(), 2u + 4 * 3); // beyond the last character
   std::mt19937_64 random{2};
   for (int i = 0; i < 20'000; ++i) {
     std::string text(random() % 12, '\0');
@@ -158,7 +171,8 @@ CAF_TEST(any event is JSON whose numbers are exact) {
       append_tick_json(out, batch, row, "1-1");
       auto parsed = nlohmann::json::parse(out, nullptr, false);
       CAF_REQUIRE(parsed.is_object());
-      bool same = parsed["seq"] == row.seq && parsed["symbol"] == (*batch.keys)[row.key].symbol && parsed["type"] == to_string(row.kind);
+      bool same = parsed["seq"] == row.seq && parsed["symbol"] == (*batch.keys)[row.key].symbol &&
+                  parsed["type"] == to_string(row.kind);
       if (!same) CAF_ERROR("not the event that it was: " << out);
       if (row.kind != event_kind::tick) continue;
       // Exact means: the characters, not what a double makes of them.

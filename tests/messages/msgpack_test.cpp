@@ -1,6 +1,6 @@
 #define CAF_SUITE msgpack
 
-#include "tests/support/suite.hpp"
+#include "tests/support/golden.hpp"
 
 #include "messages/codec/msgpack.hpp"
 
@@ -32,20 +32,28 @@ bar any_bar(std::mt19937_64& random) {
   return x;
 }
 end_of_interval any_end(std::mt19937_64& random) {
-  return {any_text(random), any_signed(random), {any_signed(random)}, {any_signed(random)}, static_cast<interval_reason>(random() % 5)};
+  return {any_text(random),
+          any_signed(random),
+          {any_signed(random)},
+          {any_signed(random)},
+          static_cast<interval_reason>(random() % 5)};
 }
 dead_letter any_letter(std::mt19937_64& random) {
-  return {any_text(random), {any_signed(random)}, static_cast<errc>(random() % 24), any_text(random), random(), random(), any_text(random)};
+  return {any_text(random), {any_signed(random)}, static_cast<errc>(random() % 24), any_text(random), random(),
+          random(),         any_text(random)};
 }
 source_event any_source(std::mt19937_64& random) {
-  return {any_text(random), any_text(random), static_cast<source_change>(random() % 6), {any_signed(random)}, {any_signed(random)},
-          random() % 2 == 0, any_text(random)};
+  return {any_text(random),     any_text(random),     static_cast<source_change>(random() % 6),
+          {any_signed(random)}, {any_signed(random)}, random() % 2 == 0,
+          any_text(random)};
 }
 std::vector<derived> any_derived(std::mt19937_64& random) {
   std::vector<derived> out;
   for (auto n = random() % 8; n != 0; --n) {
-    if (random() % 2 == 0) out.emplace_back(any_bar(random));
-    else out.emplace_back(any_end(random));
+    if (random() % 2 == 0)
+      out.emplace_back(any_bar(random));
+    else
+      out.emplace_back(any_end(random));
   }
   return out;
 }
@@ -66,6 +74,12 @@ void read_as_everything(const std::string& bytes) {
 }
 
 } // namespace
+
+CAF_TEST(the bytes are those that the documentation shows) {
+  auto start = *parse_timestamp("2026-01-05T14:30:00Z");
+  std::vector<derived> xs{end_of_interval{"demo", second, start, start + second, interval_reason::closed}};
+  CAF_CHECK_EQUAL(test::hex_of(to_msgpack(xs)), test::documented_hex("docs/formats.md", 1));
+}
 
 CAF_TEST(every message is read back as it was) {
   std::mt19937_64 random{1};
@@ -117,23 +131,26 @@ CAF_TEST(a field that a newer writer has added is left alone) {
 }
 
 CAF_TEST(a value of the wrong type is refused) {
-  CAF_CHECK(refused(source_event_from_msgpack("\x91\x01")));         // a number for a text
+  CAF_CHECK(refused(source_event_from_msgpack("\x91\x01")));          // a number for a text
   CAF_CHECK(refused(source_event_from_msgpack("\x93\xa0\xa0\xa1x"))); // a text for an enum
-  CAF_CHECK(refused(source_event_from_msgpack("\x81\x01\x02")));     // a map
+  CAF_CHECK(refused(source_event_from_msgpack("\x81\x01\x02")));      // a map
   CAF_CHECK(refused(source_event_from_msgpack("\x01")));
   CAF_CHECK(refused(source_event_from_msgpack("")));
-  CAF_CHECK(refused(derived_from_msgpack("\x91\x01")));         // a tag without a message
-  CAF_CHECK(refused(derived_from_msgpack("\x92\x07\x90")));     // a tag that is unknown
+  CAF_CHECK(refused(derived_from_msgpack("\x91\x01")));     // a tag without a message
+  CAF_CHECK(refused(derived_from_msgpack("\x92\x07\x90"))); // a tag that is unknown
 }
 
 CAF_TEST(a number that its field cannot hold is refused and not cut) {
   auto with_change = [](const std::string& number) { return std::string{"\x93\xa0\xa0"} + number; };
   CAF_CHECK(source_event_from_msgpack(with_change("\x05")).has_value());
-  CAF_CHECK(refused(source_event_from_msgpack(with_change(std::string{"\xcd\x01\x00", 3})))); // 256 as an enum of a byte
-  CAF_CHECK(refused(source_event_from_msgpack(with_change("\xff"))));                         // -1
+  CAF_CHECK(
+    refused(source_event_from_msgpack(with_change(std::string{"\xcd\x01\x00", 3})))); // 256 as an enum of a byte
+  CAF_CHECK(refused(source_event_from_msgpack(with_change("\xff"))));                 // -1
   // 2^63 as a time.
-  CAF_CHECK(refused(source_event_from_msgpack(std::string{"\x94\xa0\xa0\x05\xcf\x80\x00\x00\x00\x00\x00\x00\x00", 13})));
-  CAF_CHECK(refused(derived_from_msgpack(std::string{"\x92\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90", 11}))); // 2^32 as a tag
+  CAF_CHECK(
+    refused(source_event_from_msgpack(std::string{"\x94\xa0\xa0\x05\xcf\x80\x00\x00\x00\x00\x00\x00\x00", 13})));
+  CAF_CHECK(
+    refused(derived_from_msgpack(std::string{"\x92\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90", 11}))); // 2^32 as a tag
 }
 
 CAF_TEST(bytes that follow are refused) {
@@ -144,14 +161,15 @@ CAF_TEST(bytes that follow are refused) {
 CAF_TEST(a record that is cut anywhere is refused) {
   std::mt19937_64 random{2};
   auto bytes = to_msgpack(std::vector<derived>{any_bar(random), any_end(random)});
-  for (std::size_t size = 0; size < bytes.size(); ++size) CAF_CHECK(refused(derived_from_msgpack(std::string_view{bytes}.substr(0, size))));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CAF_CHECK(refused(derived_from_msgpack(std::string_view{bytes}.substr(0, size))));
 }
 
 CAF_TEST(changed bytes do no harm) {
   std::mt19937_64 random{3};
   for (int i = 0; i < 25'000;) {
-    std::string originals[] = {to_msgpack(any_bar(random)), to_msgpack(any_letter(random)), to_msgpack(any_source(random)),
-                               to_msgpack(any_derived(random))};
+    std::string originals[] = {to_msgpack(any_bar(random)), to_msgpack(any_letter(random)),
+                               to_msgpack(any_source(random)), to_msgpack(any_derived(random))};
     for (auto& original : originals) {
       for (int j = 0; j < 25; ++j, ++i) {
         auto bytes = original;

@@ -26,7 +26,8 @@ std::string list_verbs() {
   std::regex verb{R"re(CAF_ADD_ATOM\(finstream_verbs, finstream::verb, (\w+), "([^"]*)"\))re"};
   auto header = source_file("messages/ids.hpp");
   for (std::sregex_iterator it{header.begin(), header.end(), verb}, end; it != end; ++it)
-    out += "verb " + std::to_string(static_cast<std::uint64_t>(caf::atom_from_string((*it)[2].str()))) + " " + (*it)[1].str() + "\n";
+    out += "verb " + std::to_string(static_cast<std::uint64_t>(caf::atom_from_string((*it)[2].str()))) + " " +
+           (*it)[1].str() + "\n";
   return out;
 }
 
@@ -40,7 +41,8 @@ CAF_TEST(the list of verbs has every verb) {
   auto header = source_file("messages/ids.hpp");
   auto listed = lines_of(list_verbs()).size();
   std::size_t declared = 0;
-  for (auto at = header.find("CAF_ADD_ATOM("); at != std::string::npos; at = header.find("CAF_ADD_ATOM(", at + 1)) ++declared;
+  for (auto at = header.find("CAF_ADD_ATOM("); at != std::string::npos; at = header.find("CAF_ADD_ATOM(", at + 1))
+    ++declared;
   CAF_CHECK_EQUAL(listed, declared);
   auto status = "verb " + std::to_string(finstream::verb::status::uint_value()) + " status\n";
   CAF_CHECK(list_verbs().find(status) != std::string::npos);

@@ -1,4 +1,4 @@
-add_executable(bus_writer "${CMAKE_SOURCE_DIR}/tests/runtime/bus_writer.cpp")
+add_executable(bus_writer runtime/bus_writer.cpp)
 target_link_libraries(bus_writer PRIVATE finstream_bus)
 
 finstream_suites(test_bus
@@ -13,3 +13,7 @@ finstream_suites(test_bus
          bus_disk_full:runtime/bus_disk_full_test.cpp)
 add_dependencies(test_bus bus_writer)
 target_compile_definitions(test_bus PRIVATE FINSTREAM_BUS_WRITER="$<TARGET_FILE:bus_writer>")
+foreach(suite bus_embedded_none bus_embedded_interval bus_embedded_batch bus_recovery bus_operation bus_disk_full)
+  set_tests_properties(${suite} PROPERTIES
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/runtime/bus_tsan.supp")
+endforeach()

@@ -21,7 +21,8 @@ CAF_TEST(a record has the bytes that the documentation shows) {
   CAF_CHECK(key_of(2, 0x0a0b0c0d) == std::string("\x00\x01\x00\x02\x00\x00\x00\x00\x0a\x0b\x0c\x0d", 12));
   auto bytes = record_codec::encode(key_of(2, 0x0a0b0c0d), sample);
   CAF_REQUIRE_EQUAL(bytes.size(), 18u + 7u + 8u);
-  CAF_CHECK(bytes.substr(0, 18) == std::string("\x01\x03\x01\x02\x03\x04\x11\x22\x33\x44\x55\x66\x77\x88\x00\x00\x00\x07", 18));
+  CAF_CHECK(bytes.substr(0, 18) ==
+            std::string("\x01\x03\x01\x02\x03\x04\x11\x22\x33\x44\x55\x66\x77\x88\x00\x00\x00\x07", 18));
   CAF_CHECK_EQUAL(bytes.substr(18, 7), "payload");
   // XXH3-64 of the key, the header and the payload, as `xxhsum -H3` gives it for those 37 bytes.
   CAF_CHECK_EQUAL(record_codec::get_big_endian(bytes.data() + 25, 8), 0x4fab08b8679ea81cu);

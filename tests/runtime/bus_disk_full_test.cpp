@@ -32,7 +32,8 @@ public:
   void occupy_all_but(std::uintmax_t bytes) {
     std::string block(4096, 'b');
     std::ofstream file{ballast(), std::ios::app};
-    while (free_bytes() > bytes && file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {}
+    while (free_bytes() > bytes && file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
   }
   void release() { std::filesystem::remove(ballast()); }
   std::uintmax_t free_bytes() const { return std::filesystem::space(directory_.path()).available; }

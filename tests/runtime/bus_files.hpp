@@ -1,5 +1,5 @@
-// What tests do to a log behind its back: change its files, look at it with plain RocksDB, write to it from a process that
-// is then killed.
+// What tests do to a log behind its back: change its files, look at it with plain RocksDB, write to it from a process
+// that is then killed.
 #pragma once
 
 #include "runtime/bus/record_codec.hpp"

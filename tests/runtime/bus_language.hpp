@@ -18,8 +18,10 @@ template <class T> std::string message_of(const expected<T>& x) { return x ? std
 
 inline timestamp at(std::int64_t seconds) { return {1'700'000'000 * second + seconds * second}; }
 
-inline new_record record_of(topic where, std::uint16_t partition, std::uint32_t count, timestamp log_ts, std::string payload) {
-  return {where, partition, where == topic::bars ? record_kind::bars : record_kind::events, count, log_ts, std::move(payload)};
+inline new_record record_of(topic where, std::uint16_t partition, std::uint32_t count, timestamp log_ts,
+                            std::string payload) {
+  return {where, partition, where == topic::bars ? record_kind::bars : record_kind::events,
+          count, log_ts,    std::move(payload)};
 }
 inline new_record events_record(std::uint16_t partition, std::uint32_t count, timestamp log_ts, std::string payload) {
   return record_of(topic::events, partition, count, log_ts, std::move(payload));
@@ -27,7 +29,9 @@ inline new_record events_record(std::uint16_t partition, std::uint32_t count, ti
 inline transaction appends(std::vector<new_record> records) { return {std::move(records), {}, {}}; }
 
 // Its offset.
-inline std::uint64_t append_one(bus& log, new_record x) { return must(log.write(appends({std::move(x)}))).offsets.at(0); }
+inline std::uint64_t append_one(bus& log, new_record x) {
+  return must(log.write(appends({std::move(x)}))).offsets.at(0);
+}
 
 inline void put(bus& log, std::string table, std::string key, std::string value) {
   transaction tx;

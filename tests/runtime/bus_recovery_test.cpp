@@ -35,7 +35,8 @@ struct fixture {
   }
 };
 
-// The log, its derived topic, its table and its group must tell the same story, and every record must be what was written.
+// The log, its derived topic, its table and its group must tell the same story, and every record must be what was
+// written.
 std::uint64_t check_whole(const bus& log) {
   auto end = must(log.range(topic::events, 0)).next;
   CAF_CHECK_EQUAL(must(log.range(topic::bars, 0)).next, end);
@@ -77,12 +78,13 @@ CAF_TEST(a log that was closed is found as it was at every level) {
     CAF_CHECK_EQUAL(payloads(must(log->read(topic::bars, 7, 0, 100))), "b");
     CAF_CHECK(must(log->get("bars", "key")) == std::optional<std::string>{"value"});
     CAF_CHECK(must(log->committed("windows", topic::events, 0)) == std::optional<std::uint64_t>{10});
-    CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(0), "c")}))) == errc::invalid_argument); // time as well
+    CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(0), "c")}))) ==
+              errc::invalid_argument); // time as well
     CAF_CHECK_EQUAL(append_one(*log, events_record(0, 1, at(1), "c")), 10u);
   }
 }
 
-CAF_TEST(what was acknowledged is found after kill -9) {
+CAF_TEST(what was acknowledged is found after kill - 9) {
   for (auto level : {durability::interval, durability::batch}) {
     temp_dir here;
     std::uint64_t before = 0;
@@ -118,8 +120,9 @@ CAF_TEST(a torn tail is cut and reported and the log goes on) {
   std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 3);
   {
     auto log = open_log(path());
-    CAF_CHECK(said(*log, "torn tail: events/0 ends at 90 but 100 was promised: 10 events acknowledged at level interval were "
-                         "lost with the machine"));
+    CAF_CHECK(said(*log,
+                   "torn tail: events/0 ends at 90 but 100 was promised: 10 events acknowledged at level interval were "
+                   "lost with the machine"));
     CAF_CHECK_EQUAL(must(log->range(topic::events, 0)).next, 90u);
     CAF_CHECK(must(log->committed("windows", topic::events, 0)) == std::optional<std::uint64_t>{90});
     CAF_CHECK_EQUAL(append_one(*log, events_record(0, 1, at(9), "again")), 90u);
@@ -146,7 +149,7 @@ CAF_TEST(a torn tail is cut wherever it is torn) {
   }
 }
 
-CAF_TEST(a changed byte in the middle of the write-ahead log refuses to open and names the file) {
+CAF_TEST(a changed byte in the middle of the write - ahead log refuses to open and names the file) {
   ten_large_records();
   auto newest = files_of(path(), ".log").back();
   flip_byte(newest, std::filesystem::file_size(newest) / 2);

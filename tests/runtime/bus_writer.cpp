@@ -1,5 +1,5 @@
-// A process to be killed by the tests of the bus: opens the log in a directory and appends until it is killed. After each
-// receipt it writes the log's new end as a line to standard output; what it has said so must be found again.
+// A process to be killed by the tests of the bus: opens the log in a directory and appends until it is killed. After
+// each receipt it writes the log's new end as a line to standard output; what it has said so must be found again.
 //
 //   bus_writer DIRECTORY none|interval|batch
 #include "runtime/bus/bus.hpp"
@@ -36,7 +36,8 @@ int main(int argc, char** argv) {
     transaction tx;
     auto next = end + 3;
     auto time = timestamp{static_cast<std::int64_t>(next)};
-    tx.appends.push_back({topic::events, 0, record_kind::events, 3, time, std::to_string(end) + std::string(end % 20'000, '.')});
+    tx.appends.push_back(
+      {topic::events, 0, record_kind::events, 3, time, std::to_string(end) + std::string(end % 20'000, '.')});
     tx.appends.push_back({topic::bars, 0, record_kind::bars, 3, time, std::to_string(end)});
     tx.writes.push_back({"state", "end", std::to_string(next)});
     tx.commits.push_back({"windows", topic::events, 0, next});

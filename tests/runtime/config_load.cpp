@@ -43,7 +43,6 @@ partitions: 4
 log: {level: debug, json: true}
 bus:
   durability: batch
-  retain_bytes: 1099511627776
 windows:
   intervals: [1h, 5s, 1m]
 source_sets:
@@ -68,7 +67,6 @@ gateway:
   CAF_CHECK(x.log.level == log::level::debug);
   CAF_CHECK(x.log.json);
   CAF_CHECK(x.bus.level == durability::batch);
-  CAF_CHECK_EQUAL(x.bus.retain_bytes, 1099511627776u);
   CAF_CHECK_EQUAL(x.windows.intervals, (std::vector<nanoseconds>{5 * second, 60 * second, 3600 * second}));
   CAF_REQUIRE_EQUAL(x.source_sets.size(), 1u);
   CAF_CHECK_EQUAL(x.source_sets[0].providers, (std::vector<std::string>{"kite", "dhan"}));

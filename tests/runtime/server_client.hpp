@@ -201,7 +201,8 @@ public:
   }
   std::string first_closing() {
     if (!wait_for_closings(1)) return "nothing was closed";
-    return std::to_string(closings()[0].code) + " " + closings()[0].reason;
+    auto first = closings().front();
+    return std::to_string(first.code) + " " + first.reason;
   }
 
   // Copies of what has been said so far.

@@ -57,8 +57,9 @@ CAF_TEST(a client that vanishes is 1006) {
   polite.leave();
   rude.reset();
   CAF_REQUIRE(people.wait_for_closings(2));
-  CAF_CHECK_EQUAL(people.closings()[0].code, 1006u);
-  CAF_CHECK_EQUAL(people.closings()[1].code, 1006u);
+  auto closings = people.closings();
+  CAF_CHECK_EQUAL(closings[0].code, 1006u);
+  CAF_CHECK_EQUAL(closings[1].code, 1006u);
   CAF_CHECK(wait_until_empty(*server));
 }
 

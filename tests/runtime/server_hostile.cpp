@@ -117,15 +117,17 @@ CAF_TEST(a client that does not read is warned and closed with 4008 while others
     CAF_REQUIRE(frame && frame->payload.size() == record.size() + 2);
     CAF_REQUIRE(sent < 100'000u);
   }
-  CAF_CHECK_EQUAL(people.closings().size(), 1u);
-  CAF_CHECK_EQUAL(people.closings()[0].id, slow_id);
-  CAF_CHECK_EQUAL(people.closings()[0].code, 4008u);
-  CAF_CHECK(people.closings()[0].reason.starts_with("slow_client: queued "));
-  CAF_CHECK_EQUAL(people.warnings().size(), 1u);
-  CAF_CHECK_EQUAL(people.warnings()[0], slow_id);
+  auto closings = people.closings();
+  auto warnings = people.warnings();
+  CAF_REQUIRE_EQUAL(closings.size(), 1u);
+  CAF_CHECK_EQUAL(closings[0].id, slow_id);
+  CAF_CHECK_EQUAL(closings[0].code, 4008u);
+  CAF_CHECK(closings[0].reason.starts_with("slow_client: queued "));
+  CAF_REQUIRE_EQUAL(warnings.size(), 1u);
+  CAF_CHECK_EQUAL(warnings[0], slow_id);
   CAF_CHECK_EQUAL(server->statistics().slow_closed, 1u);
   // What it has when it reads at last: whole frames, then the close frame, then nothing.
-  CAF_CHECK_EQUAL(slow.read_close(), "4008 " + people.closings()[0].reason);
+  CAF_CHECK_EQUAL(slow.read_close(), "4008 " + closings[0].reason);
   CAF_CHECK(bystander.is_served());
 }
 

@@ -90,10 +90,11 @@ CAF_TEST(texts are heard whole and in order) {
   client.send(masked_frame(frame_kind::continuation, "parts", true));
   client.send_text(std::string(64 * 1024, 'x'));
   CAF_REQUIRE(w.people.wait_for_texts(4));
-  CAF_CHECK_EQUAL(w.people.texts()[0], "early");
-  CAF_CHECK_EQUAL(w.people.texts()[1], "second");
-  CAF_CHECK_EQUAL(w.people.texts()[2], "in two parts");
-  CAF_CHECK_EQUAL(w.people.texts()[3].size(), 64u * 1024);
+  auto texts = w.people.texts();
+  CAF_CHECK_EQUAL(texts[0], "early");
+  CAF_CHECK_EQUAL(texts[1], "second");
+  CAF_CHECK_EQUAL(texts[2], "in two parts");
+  CAF_CHECK_EQUAL(texts[3].size(), 64u * 1024);
 }
 
 CAF_TEST(a ping is answered with its own payload) {
@@ -165,7 +166,7 @@ CAF_TEST(many threads may send at once) {
   for (auto& client : w.clients) CAF_CHECK_EQUAL(read_numbers(client, 4 * each).size(), 4 * each);
   for (auto& x : threads) x.join();
   CAF_CHECK(eventually([&] { return w.people.connections()[0]->statistics().sent_records == 4 * each; }));
-  CAF_CHECK_EQUAL(w.people.connections()[0]->statistics().queued_bytes, 0u);
+  CAF_CHECK(eventually([&] { return w.people.connections()[0]->statistics().queued_bytes == 0; }));
 }
 
 CAF_TEST(more than a socket holds arrives whole at a client that reads late) {

@@ -111,7 +111,7 @@ class Node:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def change(self, feeds, **settings):
-        """Writes the config anew: YAML holds JSON."""
+        """Writes the config anew: JSON is YAML. Nothing here means a variable, so each $ stands for itself."""
         for group, keys in settings.items():
             if isinstance(keys, dict):
                 self.settings[group] = {**self.settings.get(group, {}), **keys}
@@ -119,7 +119,7 @@ class Node:
                 self.settings[group] = keys
         self.settings["feeds"] = feeds
         with open(self.config, "w") as file:
-            json.dump(self.settings, file, indent=2)
+            file.write(json.dumps(self.settings, indent=2).replace("$", "$$"))
 
     # --- its life
 

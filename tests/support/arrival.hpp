@@ -1,5 +1,5 @@
-// How a log comes to be, at random from a seed: sources that send, fall silent, stop, come back, say heartbeats and gaps; and
-// in which order events arrive.
+// How a log comes to be, at random from a seed: sources that send, fall silent, stop, come back, say heartbeats and
+// gaps; and in which order events arrive.
 #pragma once
 
 #include "tests/support/market.hpp"
@@ -39,12 +39,15 @@ inline happening random_event(std::mt19937_64& random, const std::string& provid
   // On a coarse grid, so that equal times, ticks on an end and equal prices are common.
   x.src_ts = random() % 3 == 0 ? floor_to(when, 250 * millisecond) : when;
   x.seq = seq;
-  auto cents = [&](std::int64_t around) { return (around + static_cast<std::int64_t>(random() % 21) - 10) * 10'000'000; };
+  auto cents = [&](std::int64_t around) {
+    return (around + static_cast<std::int64_t>(random() % 21) - 10) * 10'000'000;
+  };
   auto size = [&] { return static_cast<std::int64_t>(random() % 5) * units_per_one / (random() % 2 == 0 ? 1 : 3); };
   std::int64_t around = random() % 4 == 0 ? -100 : 42'515;
   if (x.kind == event_kind::tick) x.values = {cents(around), size()};
   if (x.kind == event_kind::quote) x.values = {cents(around), cents(around), size(), size()};
-  if (x.kind == event_kind::bar) x.values = {cents(around), (around + 20) * 10'000'000, (around - 20) * 10'000'000, cents(around), size()};
+  if (x.kind == event_kind::bar)
+    x.values = {cents(around), (around + 20) * 10'000'000, (around - 20) * 10'000'000, cents(around), size()};
   if (x.kind == event_kind::bar) x.interval = "1s";
   return x;
 }
@@ -52,17 +55,18 @@ inline happening random_event(std::mt19937_64& random, const std::string& provid
 inline step random_word(std::mt19937_64& random, const std::string& provider, timestamp now) {
   auto ago = [&] { return now - static_cast<nanoseconds>(random() % 3000) * millisecond; };
   switch (random() % 8) {
-    case 0: return said(now, source_change::down, {}, {}, false, provider);
-    case 1: return said(now, source_change::restarting, {}, {}, false, provider);
-    case 2:
-    case 3: return said(now, source_change::up, {}, {}, random() % 2 == 0, provider);
-    case 4: {
-      auto from = ago();
-      return said(now, source_change::gap, from + static_cast<nanoseconds>(random() % 2000) * millisecond, from, false, provider);
-    }
-    case 5: return said(now, source_change::eof, {}, {}, false, provider);
-    case 6: return said(now, source_change::heartbeat, earliest, {}, false, provider);
-    default: return said(now, source_change::heartbeat, ago(), {}, false, provider);
+  case 0: return said(now, source_change::down, {}, {}, false, provider);
+  case 1: return said(now, source_change::restarting, {}, {}, false, provider);
+  case 2:
+  case 3: return said(now, source_change::up, {}, {}, random() % 2 == 0, provider);
+  case 4: {
+    auto from = ago();
+    return said(now, source_change::gap, from + static_cast<nanoseconds>(random() % 2000) * millisecond, from, false,
+                provider);
+  }
+  case 5: return said(now, source_change::eof, {}, {}, false, provider);
+  case 6: return said(now, source_change::heartbeat, earliest, {}, false, provider);
+  default: return said(now, source_change::heartbeat, ago(), {}, false, provider);
   }
 }
 

@@ -1,5 +1,5 @@
-// The language of tests about events and bars: a step is one record of a partition's log, a run is a bars stage that takes
-// steps and keeps all that came of them.
+// The language of tests about events and bars: a step is one record of a partition's log, a run is a bars stage that
+// takes steps and keeps all that came of them.
 #pragma once
 
 #include "actors/logic/bar_stage.hpp"
@@ -153,7 +153,8 @@ inline std::string told(const std::vector<end_of_interval>& ends) {
   auto short_time = [](timestamp t) { return to_string(t).substr(11, to_string(t).size() - 12); };
   std::string out;
   for (auto& x : ends)
-    out += (out.empty() ? "" : "; ") + short_time(x.start) + "-" + short_time(x.end) + " " + std::string{to_string(x.reason)};
+    out += (out.empty() ? "" : "; ") + short_time(x.start) + "-" + short_time(x.end) + " " +
+           std::string{to_string(x.reason)};
   return out;
 }
 // "open/high/low/close/volume/vwap/trades"

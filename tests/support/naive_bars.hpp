@@ -1,5 +1,5 @@
-// Bars made the plain way: all events of a window in a list, sorted, and added up in 128 bits. It knows no time, no order of
-// arrival and no windows that are open, so it shares no mistake with the stage.
+// Bars made the plain way: all events of a window in a list, sorted, and added up in 128 bits. It knows no time, no
+// order of arrival and no windows that are open, so it shares no mistake with the stage.
 #pragma once
 
 #include "tests/support/market.hpp"
@@ -45,7 +45,8 @@ inline bar naive_bar(const bar_rules& rules, const bar_key_text& key, std::vecto
   for (auto& p : parts) {
     x.high.units = std::max(x.high.units, p.high), x.low.units = std::min(x.low.units, p.low);
     volume += p.volume, traded += static_cast<int128>(p.close) * p.volume;
-    x.first_offset = std::min(x.first_offset, std::get<3>(p.order)), x.last_offset = std::max(x.last_offset, std::get<3>(p.order));
+    x.first_offset = std::min(x.first_offset, std::get<3>(p.order)),
+    x.last_offset = std::max(x.last_offset, std::get<3>(p.order));
   }
   x.volume.units = static_cast<std::int64_t>(volume);
   if (volume != 0) x.vwap = price{{nearest_even(traded, volume)}};
@@ -55,7 +56,8 @@ inline bar naive_bar(const bar_rules& rules, const bar_key_text& key, std::vecto
 }
 
 // Every bar of these events, in order of key. Coverage and flags are not its business.
-inline std::vector<bar> naive_bars(const bar_rules& rules, const std::vector<std::pair<happening, std::uint64_t>>& events) {
+inline std::vector<bar> naive_bars(const bar_rules& rules,
+                                   const std::vector<std::pair<happening, std::uint64_t>>& events) {
   std::map<bar_key_text, std::vector<part_of_bar>> windows;
   for (auto& [x, offset] : events) {
     auto [set, rank] = set_and_rank(rules, x.provider);

@@ -80,6 +80,7 @@ world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_s
   context.config = &config;
   context.log = &log;
   context.time = how == pace::stepped ? static_cast<const clock*>(&time) : &system_clock();
+  context.registry = &registry;
   context.metrics = &metrics;
   context.where = &where;
   context.figures = &figures;
@@ -209,6 +210,12 @@ bool world::alive(const caf::actor_addr& who) const {
 
 // ---- what is in the log
 
+std::string world::saved(const std::string& table, const std::string& key) const {
+  auto value = log.get(table, key);
+  ensure(value.has_value(), "a table of the log can be read");
+  return value->value_or("");
+}
+
 std::vector<record> world::records(topic of, std::uint16_t partition) const {
   std::vector<record> out;
   auto range = log.range(of, partition);
@@ -261,7 +268,7 @@ std::vector<dead_letter> world::letters(topic of) const {
 }
 
 std::uint64_t world::counted(const std::string& metric_and_labels) const {
-  auto text = metrics.exposition();
+  auto text = registry.exposition();
   auto at_line = text.find("\n" + metric_and_labels + " ");
   if (at_line == std::string::npos) return 0;
   return static_cast<std::uint64_t>(std::stod(text.substr(at_line + metric_and_labels.size() + 2)));

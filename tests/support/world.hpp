@@ -90,7 +90,8 @@ public:
   settings config; // to be changed before the first actor is there
   manual_clock time{at("09:30:00")};
   troubled_bus log;
-  metrics::registry metrics;
+  metrics::registry registry;
+  node_metrics metrics{registry};
   directory where;
   node_figures figures;
   node_context context;
@@ -116,6 +117,7 @@ public:
   std::optional<std::string> status(const std::string& path); // its state, if it answers
   bool alive(const caf::actor_addr& who) const;
 
+  std::string saved(const std::string& table, const std::string& key) const; // empty if there is nothing
   std::vector<record> records(topic where_to, std::uint16_t partition = 0) const;
   std::vector<log_entry_ptr> entries(std::uint16_t partition = 0) const;
   std::vector<std::int64_t> events_in_log(std::uint16_t partition = 0) const; // their seqs

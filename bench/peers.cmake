@@ -1,0 +1,11 @@
+# The peers' clients, where their libraries are installed (./dev bench installs them).
+find_library(HIREDIS_LIBRARY hiredis)
+if(HIREDIS_LIBRARY)
+  add_executable(peer_redis peer_redis.cpp)
+  target_link_libraries(peer_redis PRIVATE ${HIREDIS_LIBRARY} Threads::Threads)
+endif()
+find_library(NATS_LIBRARY nats)
+if(NATS_LIBRARY)
+  add_executable(peer_nats peer_nats.cpp)
+  target_link_libraries(peer_nats PRIVATE ${NATS_LIBRARY} Threads::Threads)
+endif()

@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks and prints their medians: ./dev bench [--only NAME] [--json FILE] [--runs N].
+
+Each part is a function that runs one measurement and gives rows; a row is {"name": ..., figures}. Figures of a node are of
+its process alone (all its threads, RocksDB's included): the feed, the clients and this script are other processes. The
+machine should do nothing else: the script says how busy it was when it began.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+DEADLINE_S = 120
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+
+def memory_mib(pid, key):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith(key + ":"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Node:
+    """One finstream node in a directory of its own."""
+
+    def __init__(self, build, directory, feeds, more=""):
+        self.port = free_port()
+        self.directory = pathlib.Path(directory)
+        self.config = self.directory / "bench.yaml"
+        self.config.write_text(
+            f"data_directory: {self.directory}/data\ngateway: {{port: {self.port}}}\nlog: {{level: warning}}\n{more}"
+            f"feeds: {json.dumps(feeds)}\n", encoding="utf-8")
+        self.program = str(build / "cli" / "finstream")
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen([self.program, "run", "--config", str(self.config)])
+        return self
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def metrics(self):
+        out = {}
+        for line in self.get("/metrics").splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                out[name] = float(value)
+        return out
+
+    def actor(self, path):
+        for actor in json.loads(self.get("/v1/tree"))["actors"]:
+            if actor["path"] == path:
+                return actor["state"] or {}
+        return {}
+
+    def wait(self, what, condition, pause_s=0.02):
+        end = time.monotonic() + DEADLINE_S
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if condition():
+                    return
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the node ended while waiting for {what}")
+            time.sleep(pause_s)
+        raise RuntimeError(f"waited {DEADLINE_S} s for {what}")
+
+    def wait_ready(self):
+        self.wait("readiness", lambda: "ready" in self.get("/readyz"))
+
+    def wait_done(self, feed):
+        """Everything the feed said is in bars."""
+        def done():
+            if self.actor(f"/feeds/{feed}").get("phase") != "finished":
+                return False
+            appender, window = self.actor("/partitions/0/appender"), self.actor("/partitions/0/window")
+            return window.get("next") == appender.get("next")
+        self.wait("the feed's end", done, 0.05)
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(20)
+
+
+@contextlib.contextmanager
+def node(build, feeds, more=""):
+    directory = tempfile.mkdtemp(prefix="finstream-bench-")
+    it = Node(build, directory, feeds, more)
+    try:
+        yield it
+    finally:
+        it.stop(signal.SIGKILL)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def synthetic(*arguments):
+    return [{"name": "synthetic", "command": ["finstream-feed-synthetic", "--seed", "1", *map(str, arguments)]}]
+
+
+def run_program(build, name, *arguments):
+    done = subprocess.run([str(build / "bench" / name), *map(str, arguments)], capture_output=True, text=True, timeout=600, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+def flat_out(build):
+    """(a) Flat out through the pipe: 100 symbols, 170-byte lines, 4 windows, bars stored, durability interval."""
+    events = 8_000_000
+    with node(build, synthetic("--symbols", 100, "--rate", 0, "--count", events, "--pad-to", 170)) as it:
+        began = time.monotonic()
+        it.start()
+        it.wait("the first event", lambda: it.metrics().get("finstream_process_cpu_seconds", 0) > 0, 0.005)
+        it.wait_done("synthetic")
+        wall, cpu = time.monotonic() - began, cpu_seconds(it.process.pid)
+        m = it.metrics()
+        appended = m["finstream_log_appended_bytes"]
+        return [{
+            "name": "flat_out", "events_per_second": events / wall, "events_per_cpu_second": events / cpu,
+            "peak_rss_mib": memory_mib(it.process.pid, "VmHWM"), "bytes_per_event": appended / events,
+            "write_amplification": m["finstream_log_written_bytes"] / appended,
+            "lag_p50_ms": quantile(m, 0.50) * 1e3, "lag_p99_ms": quantile(m, 0.99) * 1e3,
+        }]
+
+
+def quantile(metrics, q, name="finstream_pipeline_lag_seconds"):
+    buckets = sorted((float(key.split('le="')[1].split('"')[0].replace("+Inf", "inf")), value)
+                     for key, value in metrics.items() if key.startswith(name + "_bucket"))
+    wanted, low, seen = q * buckets[-1][1], 0.0, 0.0
+    for bound, value in buckets:
+        if value >= wanted and value > seen:
+            return low if bound == float("inf") else low + (bound - low) * (wanted - seen) / (value - seen)
+        low, seen = bound, value
+    return low
+
+
+def parse(build):
+    """(b) Parsing only."""
+    return run_program(build, "parse_bench")
+
+
+def append(build):
+    """(b) Appending only."""
+    return run_program(build, "append_bench")
+
+
+def window(build):
+    """(b) Windowing only."""
+    return run_program(build, "window_bench")
+
+
+def fanout(build):
+    """(c) WebSocket fan-out of 150-byte records: publish -> receipt, CPU per million deliveries, memory per connection."""
+    return run_program(build, "fanout_bench")
+
+
+def stream(build):
+    """(c) The whole path, paced: line read -> client receipt, 100 clients."""
+    rows = []
+    for rate in (1000, 10_000):
+        with node(build, synthetic("--symbols", 20, "--rate", rate)) as it:
+            it.start().wait_ready()
+            row = run_program(build, "stream_bench", it.port, 100, 6)[0]
+            rows.append({**row, "name": f"stream_100_{rate}"})
+    return rows
+
+
+def redis_streams(build):
+    """(d) Redis Streams, AOF everysec: the same lines, producer and consumer at once; and the usual Python consumer."""
+    if not shutil.which("redis-server") or not (build / "bench" / "peer_redis").exists():
+        return [{"name": "redis_streams", "skipped": "redis-server or hiredis is not installed"}]
+    events, port = 400_000, free_port()
+    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
+        server = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--appendonly", "yes",
+                                   "--appendfsync", "everysec", "--save", ""], stdout=subprocess.DEVNULL)
+        try:
+            wait_port(port)
+            row = run_program(build, "peer_redis", port, events)[0]
+            cpu = cpu_seconds(server.pid)
+            rows = [{"name": "redis_streams", "events_per_second": row["events"] / row["seconds"], "events_per_cpu_second": row["events"] / cpu}]
+            if subprocess.run([sys.executable, "-c", "import redis"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                done = subprocess.run([sys.executable, str(ROOT / "bench" / "peer_consumer.py"), str(port), str(events // 4)], capture_output=True,
+                                      text=True, check=True, timeout=DEADLINE_S)
+                row = json.loads(done.stdout)
+                rows.append({"name": "python_consumer", "events_per_second": row["events"] / row["seconds"],
+                             "events_per_cpu_second": row["events"] / row["cpu_seconds"]})
+            return rows
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def nats_jetstream(build):
+    """(d) NATS JetStream, file storage: the same lines, producer and consumer at once."""
+    if not shutil.which("nats-server") or not (build / "bench" / "peer_nats").exists():
+        return [{"name": "nats_jetstream", "skipped": "nats-server or libnats is not installed"}]
+    events, port = 300_000, free_port()
+    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
+        server = subprocess.Popen(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", directory], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        try:
+            wait_port(port)
+            row = run_program(build, "peer_nats", port, events)[0]
+            return [{"name": "nats_jetstream", "events_per_second": row["events"] / row["seconds"],
+                     "events_per_cpu_second": row["events"] / cpu_seconds(server.pid)}]
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def wait_port(port):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
+def idle(build):
+    """(e) A node with nothing to do: share of a core, and memory."""
+    with node(build, []) as it:
+        it.start().wait_ready()
+        time.sleep(2)
+        before, began = cpu_seconds(it.process.pid), time.monotonic()
+        time.sleep(8)
+        share = (cpu_seconds(it.process.pid) - before) / (time.monotonic() - began)
+        return [{"name": "idle", "core_percent": share * 100, "rss_mib": memory_mib(it.process.pid, "VmRSS")}]
+
+
+def symbols(build):
+    """(e) Memory per symbol: 10,000 symbols against 10."""
+    used = {}
+    for count in (10, 10_000):
+        with node(build, synthetic("--symbols", count, "--rate", 0, "--count", 1_000_000)) as it:
+            it.start().wait_ready()
+            it.wait_done("synthetic")
+            used[count] = memory_mib(it.process.pid, "VmRSS")
+    return [{"name": "symbols", "rss_mib_10": used[10], "rss_mib_10000": used[10_000], "kib_per_symbol": (used[10_000] - used[10]) * 1024 / 9990}]
+
+
+def recovery(build):
+    """(e) Start after kill -9 with 10 million events in the log: seconds to /readyz."""
+    with node(build, synthetic("--symbols", 100, "--rate", 0, "--count", 20_000_000, "--pad-to", 170)) as it:
+        it.start().wait_ready()
+        it.wait("10 million events", lambda: it.actor("/feeds/synthetic").get("events", 0) >= 10_000_000)
+        it.stop(signal.SIGKILL)
+        began = time.monotonic()
+        it.start().wait_ready()
+        return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
+
+
+PARTS = [flat_out, parse, append, window, fanout, stream, redis_streams, nats_jetstream, idle, symbols, recovery]
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+def medians(rows_of_runs):
+    by_name = {}
+    for rows in rows_of_runs:
+        for row in rows:
+            by_name.setdefault(row["name"], []).append(row)
+    out = []
+    for name, rows in by_name.items():
+        merged = {"name": name, "runs": len(rows)}
+        for key in rows[0]:
+            values = [row[key] for row in rows if key in row]
+            if key != "name":
+                merged[key] = statistics.median(values) if all(isinstance(v, (int, float)) for v in values) else values[0]
+        out.append(merged)
+    return out
+
+
+def shown(value):
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def add_ratios(rows):
+    """Ours against each peer that was measured in the same run."""
+    ours = next((row for row in rows if row["name"] == "flat_out"), None)
+    for row in rows if ours else []:
+        if row["name"] in ("redis_streams", "nats_jetstream", "python_consumer") and "events_per_cpu_second" in row:
+            row["ours_times_per_cpu_second"] = ours["events_per_cpu_second"] / row["events_per_cpu_second"]
+
+
+def main():
+    arguments = argparse.ArgumentParser(prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--only", action="append", metavar="NAME", choices=[part.__name__ for part in PARTS], help="one part; may be repeated")
+    arguments.add_argument("--json", metavar="FILE", help="keep the figures")
+    arguments.add_argument("--runs", type=int, default=5, help="runs of each part; the median is shown (default: 5)")
+    arguments.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release", help=argparse.SUPPRESS)
+    chosen = arguments.parse_args()
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, load {load:.2f} at the start{': this machine is busy, the figures will be worse than they are' if load > 0.5 else ''}")
+    rows = []
+    for part in PARTS:
+        if chosen.only and part.__name__ not in chosen.only:
+            continue
+        print(f"\n{part.__doc__.splitlines()[0]}", flush=True)
+        found = medians([part(chosen.build) for _ in range(chosen.runs)])
+        rows += found
+        add_ratios(rows)
+        for row in found:
+            figures = "  ".join(f"{key} {shown(value)}" for key, value in row.items() if key not in ("name", "runs"))
+            print(f"  {row['name']:<24} {figures}", flush=True)
+    if chosen.json:
+        pathlib.Path(chosen.json).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

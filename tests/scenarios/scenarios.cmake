@@ -1,0 +1,18 @@
+# Whole nodes, as programs. They skip (and say why) where the recorded data, or a file system of their own, is not to be had.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+set(_scenario_binaries --binaries ${CMAKE_BINARY_DIR})
+
+# finstream_scenario(NAME SECONDS script arguments...)
+function(finstream_scenario name seconds script)
+  add_test(NAME ${name} COMMAND Python3::Interpreter -u -B ${CMAKE_CURRENT_SOURCE_DIR}/scenarios/${script} ${ARGN} ${_scenario_binaries}
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  # One at a time: each is a whole node with its feeds, and moments are drawn by the clock.
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${seconds} LABELS scenario SKIP_RETURN_CODE 77 RESOURCE_LOCK whole_node)
+endfunction()
+
+finstream_scenario(truth_quick 600 truth.py --quick)
+finstream_scenario(second_node_refused 180 lifecycle.py second_node_refused)
+finstream_scenario(graceful_stop 300 lifecycle.py graceful_stop)
+finstream_scenario(bad_feeds 300 lifecycle.py bad_feeds)
+finstream_scenario(websocket_stream 300 streams.py)
+finstream_scenario(disk_full 600 disk_full.py)
