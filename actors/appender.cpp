@@ -69,14 +69,19 @@ void appender_state::recover() {
   }
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  auto start = std::make_shared<log_entry>();
-  start->kind = static_cast<std::uint8_t>(record_kind::start);
-  start->rules = context_->rules;
-  start->log_ts = next_log_ts();
-  transaction tx;
-  tx.appends.push_back({topic::events, partition_, record_kind::start, 1, start->log_ts, start->rules});
-  auto receipt = must(log.write(std::move(tx)), "the log's start record");
-  remember({start}, receipt.offsets);
+  // Once a node. The successor of an appender that crashed has nothing to say: its feeds have gone on and hold what was not
+  // confirmed, so nothing was missed, and the bars must not claim it.
+  if (auto& started = context_->figures->started.at(partition_); !started) {
+    auto start = std::make_shared<log_entry>();
+    start->kind = static_cast<std::uint8_t>(record_kind::start);
+    start->rules = context_->rules;
+    start->log_ts = next_log_ts();
+    transaction tx;
+    tx.appends.push_back({topic::events, partition_, record_kind::start, 1, start->log_ts, start->rules});
+    auto receipt = must(log.write(std::move(tx)), "the log's start record");
+    remember({start}, receipt.offsets);
+    started = true;
+  }
   recovered_ = true;
   ++context_->figures->partitions_recovered;
 }

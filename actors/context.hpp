@@ -8,20 +8,24 @@
 #include "runtime/config/settings.hpp"
 #include "runtime/metrics/metrics.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>
 
 namespace finstream {
 
+inline constexpr std::size_t most_partitions = 256; // the config allows no more
+
 // Figures that more than one actor needs.
 struct node_figures {
-  std::atomic<std::uint64_t> events{0};       // in the log, since the node started
+  std::atomic<std::uint64_t> events{0}; // in the log, since the node started
   std::atomic<std::uint64_t> bars{0};
   std::atomic<std::uint64_t> duplicates{0};
   std::atomic<std::uint64_t> dead_letters{0}; // late events included
   std::atomic<int> partitions_recovered{0};   // appenders that have read their log's end
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
+  std::array<std::atomic<bool>, most_partitions> started{}; // partitions whose log says that this node has started
   std::atomic<bool> draining{false};
 };
 
@@ -33,9 +37,9 @@ struct node_context {
   node_metrics* metrics = nullptr;
   directory* where = nullptr;
   node_figures* figures = nullptr;
-  std::uint64_t seed = 0;           // for jitter: chance is passed in
-  std::string rules;                // bar_rules, saved: what each partition's log is told at its start
-  std::string feeds_directory;      // where the feeds we ship are: looked in before PATH
+  std::uint64_t seed = 0;      // for jitter: chance is passed in
+  std::string rules;           // bar_rules, saved: what each partition's log is told at its start
+  std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;
 };
 

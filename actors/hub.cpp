@@ -228,7 +228,8 @@ void hub_state::add(const std::vector<subscription_table::group_id>& groups, std
 }
 
 void hub_state::flush() {
-  auto socket = links_->socket();
+  std::vector<delivery> all;
+  all.reserve(touched_.size());
   for (auto group : touched_) {
     auto& out = outgoing_[group];
     if (!out.to || out.to_version != table_.version()) {
@@ -240,9 +241,10 @@ void hub_state::flush() {
     }
     auto records = std::exchange(out.records, 0u);
     auto what = std::make_shared<const block>(block{std::exchange(out.text, {}), records, context_->time->monotonic()});
-    if (socket && !out.to->empty()) socket->deliver(std::move(what), out.to);
+    if (!out.to->empty()) all.push_back({std::move(what), out.to});
   }
   touched_.clear();
+  if (auto socket = links_->socket(); socket && !all.empty()) socket->deliver(std::move(all));
 }
 
 // ---- subscriptions

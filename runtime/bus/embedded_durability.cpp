@@ -1,6 +1,7 @@
 // When what was written is durable, and what happens when the disk does not take it.
 #include "runtime/bus/embedded_bus.hpp"
 #include "runtime/bus/rules.hpp"
+#include "runtime/clock/clock.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace finstream {
 namespace {
 
 constexpr std::chrono::milliseconds mend_interval{250}; // between two attempts to go on after a failure of the disk
-constexpr std::chrono::milliseconds flush_poll_interval{10};
+constexpr nanoseconds flush_poll_interval = 10 * millisecond;
 constexpr int flush_polls = 500;                 // a flush that takes longer than 5 s will not come
 constexpr std::uintmax_t spare_bytes = 4u << 20; // to go on with, beyond what recovery may write
 
@@ -86,7 +87,7 @@ rocksdb::Status embedded_bus::flush_all() const {
   };
   auto status = db_->Flush({}, all);
   for (int i = 0; status.ok() && i < flush_polls && std::any_of(all.begin(), all.end(), is_left); ++i)
-    std::this_thread::sleep_for(flush_poll_interval);
+    pause(flush_poll_interval);
   return status;
 }
 

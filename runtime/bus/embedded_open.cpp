@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t format_version = 1; // of the directory as a whole; record_codec has its own
 constexpr int read_only_attempts = 200;     // see try_to_open()
-constexpr std::chrono::milliseconds read_only_pause{10};
+constexpr nanoseconds read_only_pause = 10 * millisecond;
 
 // "events/0" back into its parts.
 std::optional<std::pair<topic, std::uint16_t>> parse_place(const std::string& name) {
@@ -101,7 +101,7 @@ void embedded_bus::close_database() {
 expected<void> embedded_bus::open_database(access wanted) {
   rocksdb::Status status;
   for (int attempt = 0; attempt < (wanted == access::read_only ? read_only_attempts : 1); ++attempt) {
-    if (attempt > 0) std::this_thread::sleep_for(read_only_pause);
+    if (attempt > 0) pause(read_only_pause);
     auto before = manifest_state(options_.directory);
     if (auto fit = try_to_open(wanted, status); !fit) return fit;
     // Beside a running node: if it has dropped a write-ahead log meanwhile, for a sorted file that was not listed yet

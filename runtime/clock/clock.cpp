@@ -1,5 +1,6 @@
 #include "runtime/clock/clock.hpp"
 
+#include <cerrno>
 #include <ctime>
 
 namespace finstream {
@@ -19,6 +20,11 @@ public:
 };
 
 } // namespace
+
+void pause(nanoseconds span) {
+  timespec t{static_cast<time_t>(span / second), static_cast<long>(span % second)};
+  while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR) {}
+}
 
 const clock& system_clock() {
   static const machine_clock instance;

@@ -16,6 +16,9 @@ public:
 
 const clock& system_clock();
 
+// Blocks the calling thread. Only for waiting on what gives no signal, a bounded number of times, and never in a stage.
+void pause(nanoseconds span);
+
 // Time moves when a test says so.
 class manual_clock : public clock {
 public:

@@ -89,10 +89,10 @@ CAF_TEST(the admin hook makes the next message throw and the reason says so) {
 }
 
 CAF_TEST(an exception keeps its own words) {
-  auto words = [](auto thrown) {
+  world w;
+  auto words = [&](auto thrown) {
     auto pointer = std::make_exception_ptr(thrown);
-    caf::actor_system_config config;
-    return caf::actor_system_config::render(describe_exception(pointer));
+    return w.system().render(describe_exception(pointer));
   };
   CAF_CHECK(words(std::runtime_error("no space left")).find("no space left") != std::string::npos);
   CAF_CHECK(words(7).find("not a std::exception") != std::string::npos);
