@@ -285,8 +285,17 @@ timestamp appender_state::next_log_ts() {
   return last_log_ts_;
 }
 
+// A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a new one
+// that reads its end must go on. What was not confirmed comes to that one again.
+void appender_state::try_again() {
+  auto events = context_->log->range(topic::events, partition_), bars = context_->log->range(topic::bars, partition_);
+  if ((events && events->next != next_) || (bars && bars->next != next_bar_))
+    throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
+  write_pending();
+}
+
 void appender_state::on_pulse() {
-  if (stalled_) return write_pending();
+  if (stalled_) return try_again();
   auto interval = context_->config->windows.clock_interval_ms;
   self_->delayed_send(self_, std::chrono::milliseconds{interval}, verb::pulse_v);
   if (open_windows_ && context_->time->now() - last_log_ts_ >= interval * millisecond) take(time_passed{});

@@ -53,6 +53,7 @@ private:
   void on_pull(std::uint64_t offset, entry_reader reader);
   void on_pull_bars(std::uint64_t offset, bar_reader reader);
   void on_pulse();
+  void try_again();
   void take(work what);
   void write_pending();
   bool is_written(const part& x);

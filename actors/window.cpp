@@ -22,6 +22,7 @@ void window_state::prepare(node_context* context, std::uint16_t partition) {
 
 window_state::interface::behavior_type window_state::behavior() {
   recover();
+  see_whether_caught_up(); // if so, nobody answers before there is something new
   self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
   pull();
   return {
@@ -70,13 +71,16 @@ void window_state::on_entries(const fresh_entries& fresh) {
     for (auto& entry : fresh.entries)
       if (entry->offset >= next_) apply(*entry);
   }
-  if (!caught_up_) {
-    auto range = context_->log->range(topic::events, partition_);
-    caught_up_ = range && next_ >= range->next;
-    if (caught_up_) ++context_->figures->partitions_caught_up;
-  }
+  see_whether_caught_up();
   hand_in();
   pull();
+}
+
+void window_state::see_whether_caught_up() {
+  if (caught_up_) return;
+  auto range = context_->log->range(topic::events, partition_);
+  caught_up_ = range && next_ >= range->next;
+  if (caught_up_) ++context_->figures->partitions_caught_up;
 }
 
 void window_state::read_from_log() {

@@ -27,6 +27,7 @@ private:
   void on_pulse();
   void on_stop();
   void pull();
+  void see_whether_caught_up();
   void read_from_log();
   void apply(const log_entry& entry);
   void hand_in();

@@ -11,8 +11,12 @@ namespace finstream {
 namespace {
 
 std::string grouped(std::uint64_t x) {
-  auto out = std::to_string(x);
-  for (auto at = static_cast<int>(out.size()) - 3; at > 0; at -= 3) out.insert(static_cast<std::size_t>(at), ",");
+  auto digits = std::to_string(x);
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
   return out;
 }
 

@@ -61,7 +61,7 @@ struct gateway_world : world {
     return answer.size() < 12 ? 0 : std::atoi(answer.c_str() + 9);
   }
   void append(std::int64_t seq) {
-    caf::anon_send(find<appender_actor>("/partitions/0/appender"), verb::append_v, part_of({trade(at("09:30:00"), "10", "1", seq)}), std::uint64_t{1},
+    caf::anon_send(find<appender_actor>("/partitions/0/appender"), verb::append_v, part_of({trade(at("09:30:00"), "10", "1", seq)}), static_cast<std::uint64_t>(seq),
                    listen().as<append_listener>());
   }
 

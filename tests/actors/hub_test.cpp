@@ -27,7 +27,7 @@ struct hub_world : world {
     command.channels = std::move(channels);
     tell(hub, subscription_change{id, add, false, std::move(command)});
   }
-  void trades(const std::vector<happening>& events) { tell(appender, verb::append_v, part_of(events), std::uint64_t{1}, feed.as<append_listener>()); }
+  void trades(const std::vector<happening>& events) { tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>()); }
   void bars(std::vector<derived> items) {
     auto record = std::make_shared<derived_record>();
     record->cause = next_cause++;
@@ -49,6 +49,7 @@ struct hub_world : world {
   appender_actor appender;
   hub_actor hub;
   listener feed;
+  std::uint64_t number = 0;
   std::uint64_t next_cause = 1;
 };
 
@@ -74,7 +75,7 @@ CAF_TEST(a subscription is answered with the whole list before any data) {
   w.subscribe(1, {"bars.1s.*", "ticks.SPY"});
   CAF_CHECK_EQUAL(w.client(1).take(), R"({"type":"subscribed","id":100,"channels":["ticks.SPY","bars.1s.*"]})");
   // The change and the data it brings are with the hub together.
-  caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", 1, "QQQ")}), std::uint64_t{1}, w.feed.as<append_listener>());
+  caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", 1, "QQQ")}), ++w.number, w.feed.as<append_listener>());
   w.subscribe(2, {"ticks.*"});
   w.trades({trade(w.time.now(), "10", "1", 2, "QQQ")});
   auto text = w.client(2).text();
@@ -202,7 +203,7 @@ CAF_TEST(nothing is lost between two pulls nor of what the appender has in memor
   w.subscribe(1, {"ticks.SPY", "bars.1s.SPY"});
   w.client(1).got.clear();
   for (std::int64_t seq = 1; seq <= 20; ++seq) // all before the hub has its turn
-    caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", seq)}), std::uint64_t{1}, w.feed.as<append_listener>());
+    caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", seq)}), ++w.number, w.feed.as<append_listener>());
   w.settle();
   w.pass(second);
   auto text = w.client(1).text();

@@ -33,7 +33,7 @@ CAF_TEST(no more chunks are underway than there is credit while the log does not
   std::ofstream{w.files.path() + "/go"};
   CAF_CHECK(w.until([&] { return w.number("blocked_ms") >= 50; }));
   CAF_CHECK_EQUAL(w.number("chunks_underway"), 3);
-  CAF_CHECK(w.number("lines") <= static_cast<int>(3 * 4096 / event_line("1").size()) + 3);
+  CAF_CHECK(w.number("lines") <= most_lines(3));
   w.log.refuse(errc::none);
   CAF_CHECK(w.comes_to("finished"));
   CAF_CHECK(w.until([&] { return w.told_log() == "eof down:eof"; }));
@@ -45,15 +45,15 @@ CAF_TEST(credit that is out with the log is not given again to the next process)
   feed_world w;
   w.config.limits.credit_chunks = 3;
   w.feed.backoff.crash_limit = 6;
-  w.start("while [ ! -e " + w.files.path() + "/go ]; do sleep 0.01; done; " + events(1, 100) + "exit 1"); // two chunks and a bit
+  w.start("while [ ! -e " + w.files.path() + "/go ]; do sleep 0.01; done; " + events(1, 200) + "exit 1"); // two chunks and a bit
   w.log.refuse(errc::disk_full);
   std::ofstream{w.files.path() + "/go"};
   CAF_CHECK(w.until([&] { return w.say("phase") == "parked" || w.number("blocked_ms") >= 100; }));
-  CAF_CHECK(w.number("lines") <= static_cast<int>(3 * 4096 / event_line("1").size()) + 3);
+  CAF_CHECK(w.number("lines") <= most_lines(3));
   w.log.refuse(errc::none);
   CAF_CHECK(w.comes_to("parked"));
   CAF_CHECK(w.until([&] { return w.number("chunks_underway") == 0; }));
-  CAF_CHECK(w.events_in_log() == numbers(1, 100));
+  CAF_CHECK(w.events_in_log() == numbers(1, 200));
 }
 
 CAF_TEST(a process whose output cannot be taken for too long is killed for BackpressureOverflow) {
@@ -64,9 +64,9 @@ CAF_TEST(a process whose output cannot be taken for too long is killed for Backp
   w.log.refuse(errc::disk_full);
   std::ofstream{w.files.path() + "/go"};
   CAF_CHECK(w.announced(sys_kind::feed_killed, "BackpressureOverflow"));
+  w.log.refuse(errc::none); // what it had printed by then is not lost
   CAF_CHECK(w.until([&] { return w.say("last_end").find("BackpressureOverflow (killed by SIGKILL") == 0; }));
-  w.log.refuse(errc::none);
-  CAF_CHECK(w.until([&] { return w.figures.events > 5000; }));
+  CAF_CHECK(w.until([&] { return w.number("starts") >= 2 && w.figures.events > 5000; }));
 }
 
 CAF_TEST(what an appender took to its grave is sent again in order and nothing is doubled) {

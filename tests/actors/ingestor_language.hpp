@@ -26,6 +26,10 @@ inline const std::string hello = print(R"({"type":"hello"})");
 inline const std::string eof = print(R"({"type":"eof"})");
 inline const std::string stay = "exec sleep 1000";
 
+inline constexpr std::size_t chunk_bytes = 8192;
+// So many lines may a number of chunks hold.
+inline int most_lines(std::size_t chunks) { return static_cast<int>(chunks * (chunk_bytes / event_line("1").size() + 1)); }
+
 struct feed_world : world {
   feed_world() : world{pace::threads} {
     feed.name = "f";
@@ -34,7 +38,8 @@ struct feed_world : world {
     feed.stop_grace_ms = 5000;
     feed.ready_timeout_ms = 60'000;
     feed.overflow_kill_ms = 60'000;
-    config.limits.chunk_bytes = 4096;
+    feed.max_line_bytes = 1000;
+    config.limits.chunk_bytes = chunk_bytes;
     hub = listen("/hub");
   }
   ~feed_world() { end_all(); } // its actors read `feed`

@@ -132,7 +132,7 @@ CAF_TEST(two providers of one symbol make two series) {
            {trade(at("09:30:00.1"), "10", "1"), trade(at("09:30:00.1"), "20", "1", 0, "SPY", "arca")});
   x.clock(at("09:31:00"));
   CAF_REQUIRE_EQUAL(x.bars.size(), 2u);
-  CAF_CHECK_EQUAL(x.bars[0].provider + x.bars[1].provider, "nysearca");
+  CAF_CHECK_EQUAL(x.bars[0].provider + " " + x.bars[1].provider, "arca nyse"); // by name
 }
 
 CAF_TEST(what closes together leaves in order of end then interval then name) {

@@ -68,7 +68,7 @@ CAF_TEST(a start with the same rules closes nothing) {
   auto rules = rules_of({1, 60}, 7);
   run x{rules};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1")});
-  x.take({at("09:30:00.3"), {}, {}, rules});
+  x.take({at("09:30:00.3"), {}, {}, rules, {}});
   CAF_CHECK(x.records.empty());
   CAF_CHECK_EQUAL(x.stage.open_windows(), 1u);
 }
@@ -76,7 +76,7 @@ CAF_TEST(a start with the same rules closes nothing) {
 CAF_TEST(a start with other rules closes all that is open under the old ones) {
   run x{rules_of({1, 60}, 7)};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1")});
-  x.take({at("09:30:00.3"), {}, {}, rules_of({1, 5}, 8)});
+  x.take({at("09:30:00.3"), {}, {}, rules_of({1, 5}, 8), {}});
   CAF_CHECK_EQUAL(x.bars.size(), 2u);
   for (auto& b : x.bars) CAF_CHECK_EQUAL(b.config_hash, 7u);
   CAF_CHECK_EQUAL(x.stage.open_windows(), 0u);
@@ -87,10 +87,25 @@ CAF_TEST(a start with other rules closes all that is open under the old ones) {
   CAF_CHECK_EQUAL(x.bars[3].interval, 5 * second);
 }
 
+CAF_TEST(a start with other rules of time closes nothing) {
+  auto before = rules_of({1, 60}, 7), after = rules_of({1, 60}, 8);
+  after.clock.allow_late = 2 * second;
+  run x{before};
+  x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1")});
+  x.take({at("09:30:00.3"), {}, {}, after, {}});
+  CAF_CHECK(x.records.empty());
+  x.events(at("09:30:03"), {trade(at("09:30:02.9"), "2", "1"), trade(at("09:30:00.9"), "3", "1")});
+  CAF_CHECK(x.rejected.empty());
+  x.events(at("09:30:03.1"), {trade(at("09:30:03"), "2", "1")});
+  CAF_REQUIRE_EQUAL(x.bars.size(), 1u);
+  CAF_CHECK_EQUAL(told(x.bars[0]), "1/3/1/3/2/2/2");
+  CAF_CHECK_EQUAL(x.bars[0].config_hash, 8u);
+}
+
 CAF_TEST(what has been closed stays closed under other rules) {
   run x{rules_of({1, 60}, 7)};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1")});
-  x.take({at("09:30:00.3"), {}, {}, rules_of({1, 60}, 8)});
+  x.take({at("09:30:00.3"), {}, {}, rules_of({1, 5, 60}, 8), {}});
   x.events(at("09:30:00.4"), {trade(at("09:30:30"), "2", "1")});
   CAF_CHECK_EQUAL(x.rejected.size(), 1u);
 }
@@ -98,7 +113,7 @@ CAF_TEST(what has been closed stays closed under other rules) {
 CAF_TEST(ends of intervals go on where they stopped under other rules) {
   run x{rules_of({1, 60}, 7)};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1"), trade(at("09:30:05"), "1", "1")});
-  x.take({at("09:30:05.3"), {}, {}, rules_of({1, 5}, 8)});
+  x.take({at("09:30:05.3"), {}, {}, rules_of({1, 5}, 8), {}});
   x.take(said(at("09:30:05.4"), source_change::up, {}, {}, true));
   x.events(at("09:30:06"), {trade(at("09:31:07.2"), "2", "1"), trade(at("09:31:12"), "2", "1")});
   CAF_CHECK_EQUAL(told(x.ends_of(second)),
@@ -112,7 +127,7 @@ CAF_TEST(ends of intervals go on where they stopped under other rules) {
 CAF_TEST(a bar of a new interval that the change cuts is called a part) {
   run x{rules_of({1}, 7)};
   x.events(at("09:30:00"), {trade(at("09:30:00"), "1", "1"), trade(at("09:30:14"), "1", "1")});
-  x.take({at("09:30:14.3"), {}, {}, rules_of({1, 60}, 8)});
+  x.take({at("09:30:14.3"), {}, {}, rules_of({1, 60}, 8), {}});
   x.take(said(at("09:30:14.4"), source_change::up, {}, {}, true));
   x.events(at("09:30:15.2"), {trade(at("09:30:15.1"), "2", "1"), trade(at("09:31:01"), "2", "1")});
   auto minutes = x.bars_of(60 * second);
@@ -127,7 +142,7 @@ CAF_TEST(what is not known of a source stays unknown under other rules) {
   run x{rules_of({1}, 7)};
   x.events(at("09:30:00"), {trade(at("09:30:00"), "1", "1")});
   x.take(said(at("09:30:00.3"), source_change::down));
-  x.take({at("09:30:10"), {}, {}, rules_of({1}, 8)});
+  x.take({at("09:30:10"), {}, {}, rules_of({1}, 8), {}});
   x.events(at("09:30:10"), {trade(at("09:30:10.5"), "2", "1"), trade(at("09:30:12"), "2", "1")});
   CAF_CHECK_EQUAL(flags_to_string(x.bars.back().flags), "gap");
   CAF_CHECK_EQUAL(to_string(x.bars.back().coverage), "0.5");
@@ -138,7 +153,7 @@ CAF_TEST(a source set that gets another member keeps what it has closed) {
   before.sets = {{"pair", {"left", "right"}}}, after.sets = {{"pair", {"third", "right"}}};
   run x{before};
   x.events(at("09:30:00.2"), {trade(at("09:30:00.1"), "1", "1", 0, "SPY", "right")});
-  x.take({at("09:30:00.3"), {}, {}, after});
+  x.take({at("09:30:00.3"), {}, {}, after, {}});
   x.events(at("09:30:00.4"), {trade(at("09:30:00.3"), "2", "1", 0, "SPY", "right")});
   CAF_CHECK_EQUAL(x.rejected.size(), 1u);
   CAF_CHECK_EQUAL(x.bars.size(), 1u);

@@ -168,7 +168,7 @@ CAF_TEST(a window that closes while its source is gone has a gap to its end) {
 CAF_TEST(a window that closes while the node waits for its source has a gap to its end) {
   auto x = running();
   x.events(at("09:30:00"), {tick("09:30:00"), tick("09:30:00.2")});
-  x.take({at("09:30:00.3"), {}, {}, every_second()});
+  x.take({at("09:30:00.3"), {}, {}, every_second(), {}});
   x.clock(at("09:30:20"));
   CAF_CHECK_EQUAL(coverage(x.bars.at(0)), "0.2 gap");
 }

@@ -43,23 +43,64 @@ CAF_TEST(a silent source does not hold back another) {
 CAF_TEST(the passing of time closes what a source has left open) {
   run x{every_second()};
   x.events(at("09:30:00.5"), {of("nyse", "09:30:00.4", "1")});
-  x.clock(at("09:30:01.5")); // idle only after more than a second
-  CAF_CHECK(x.bars.empty());
-  x.clock(at("09:30:01.999999999")); // idle, but the end and the time-out are not past
+  x.clock(at("09:30:01.6"));         // idle, but its end and the time-out are not past
+  x.clock(at("09:30:02.099999999")); // in its own time, which is a tenth behind, neither
   CAF_CHECK(x.bars.empty());
   CAF_CHECK(x.stage.has_open_windows());
-  x.clock(at("09:30:02"));
+  x.clock(at("09:30:02.1"));
   CAF_CHECK_EQUAL(x.bars.size(), 1u);
   CAF_CHECK(!x.stage.has_open_windows());
 }
 
-CAF_TEST(recorded events close as soon as their source is idle) {
+CAF_TEST(a source ahead of the log is not closed before the log has come there) {
+  run x{every_second()};
+  x.events(at("09:30:00"), {of("nyse", "09:30:00.9", "1")});
+  x.clock(at("09:30:01.999999999"));
+  CAF_CHECK(x.bars.empty());
+  x.clock(at("09:30:02"));
+  CAF_CHECK_EQUAL(x.bars.size(), 1u);
+}
+
+CAF_TEST(recorded events close in their own time) {
   run x{every_second()};
   x.events(at("12:00:00", "2026-03-01"), {of("nyse", "09:30:00.4", "1")});
-  x.clock(at("12:00:01", "2026-03-01"));
+  x.clock(at("12:00:01.599999999", "2026-03-01"));
   CAF_CHECK(x.bars.empty());
-  x.clock(at("12:00:01.1", "2026-03-01"));
+  x.clock(at("12:00:01.6", "2026-03-01"));
   CAF_CHECK_EQUAL(x.bars.size(), 1u);
+}
+
+CAF_TEST(recorded data may pause without losing what follows) {
+  bar_rules rules;
+  run x{rules};
+  x.events(at("12:00:00", "2026-03-01"), {of("nyse", "09:30:10", "1")});
+  x.clock(at("12:00:05", "2026-03-01"));
+  x.events(at("12:00:05", "2026-03-01"), {of("nyse", "09:30:14.1", "2")});
+  CAF_CHECK(x.rejected.empty());
+  x.clock(at("12:10:00", "2026-03-01"));
+  CAF_CHECK_EQUAL(told(x.bars_of(60 * second).at(0)), "1/2/1/2/2/1.5/2");
+}
+
+CAF_TEST(what a feed says for itself holds for every provider of its events) {
+  run x{every_second()};
+  auto by = [](const std::string& when, std::vector<happening> events, const std::string& feed) {
+    return step{at(when), std::move(events), {}, {}, feed};
+  };
+  x.take(by("09:30:00", {of("a", "09:30:00", "1"), of("b", "09:30:00", "1")}, "many"));
+  x.take(by("09:30:00", {of("other", "09:30:00", "1")}, "other"));
+  x.take(said(at("09:30:00.1"), source_change::heartbeat, at("09:30:01.5"), {}, false, "many", "many"));
+  CAF_REQUIRE_EQUAL(x.bars.size(), 2u);
+  CAF_CHECK_EQUAL(x.bars[0].provider + x.bars[1].provider, "ab");
+  x.stop_and_load();
+  x.take(by("09:30:00.2", {of("a", "09:30:01.9", "1")}, "many"));
+  x.take(said(at("09:30:00.2"), source_change::eof, {}, {}, false, "many", "many"));
+  CAF_REQUIRE_EQUAL(x.bars.size(), 3u);
+  CAF_CHECK_EQUAL(x.bars[2].provider, "a");
+  // One provider's word holds for it alone.
+  x.take(by("09:30:00.2", {of("a", "09:30:02", "1"), of("b", "09:30:02", "1")}, "many"));
+  x.take(said(at("09:30:00.3"), source_change::eof, {}, {}, false, "b", "many"));
+  CAF_REQUIRE_EQUAL(x.bars.size(), 4u);
+  CAF_CHECK_EQUAL(x.bars[3].provider, "b");
 }
 
 CAF_TEST(a heartbeat moves the watermark) {
@@ -124,7 +165,7 @@ CAF_TEST(a source that is being restarted is waited for and then no longer) {
 CAF_TEST(after a start of the node its sources are waited for) {
   run x{every_second()};
   x.events(at("09:30:00.5"), {of("nyse", "09:30:00.4", "1")});
-  x.take({at("09:45:00"), {}, {}, every_second()});
+  x.take({at("09:45:00"), {}, {}, every_second(), {}});
   x.clock(at("09:45:09.999"));
   CAF_CHECK(x.bars.empty());
   x.events(at("09:45:09.999"), {of("nyse", "09:30:00.6", "2")});

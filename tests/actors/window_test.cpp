@@ -69,10 +69,11 @@ template <class Interrupt> void trade_for_a_while(window_world& w, Interrupt int
   w.pass(2 * second);
 }
 
-// Without what tells on which way it came about: places in the log.
-std::vector<bar> without_offsets(std::vector<bar> bars) {
-  for (auto& b : bars) b.first_offset = b.last_offset = 0;
-  return bars;
+// Without what tells on which way it came about: places in the log, and what is thought of the source's health.
+std::vector<std::string> told_all(const std::vector<bar>& bars) {
+  std::vector<std::string> out;
+  for (auto& b : bars) out.push_back(to_string(b.start) + " " + told(b));
+  return out;
 }
 
 // What the log alone says, gone over from its beginning by a stage of its own.
@@ -133,7 +134,7 @@ CAF_TEST(however often it is killed the bars are the same and none is doubled) {
     both_killed.kill_both();
     both_killed.start();
   });
-  CAF_CHECK(without_offsets(both_killed.bars()) == without_offsets(calm.bars()));
+  CAF_CHECK(told_all(both_killed.bars()) == told_all(calm.bars()));
   CAF_CHECK(both_killed.derived_in_log() == replayed(both_killed));
   CAF_CHECK_EQUAL(both_killed.letters(topic::rejected).size(), 3u);
 }
@@ -238,14 +239,13 @@ CAF_TEST(stopping waits for a log that is in trouble) {
   w.log.refuse(errc::none);
   w.pass(second);
   CAF_CHECK(!w.alive(address));
-  CAF_CHECK_EQUAL(w.snapshot_offset(), w.end_of_log());
+  CAF_CHECK_EQUAL(w.snapshot_offset(), 11u); // the rules and ten events; after them comes only the passing of time
 }
 
 CAF_TEST(a log that cannot be read ends the window) {
   window_world w;
   w.start();
   w.append(second_number(0));
-  auto address = w.window.address();
   transaction garbage; // a source record that is none
   garbage.appends.push_back({topic::events, 0, record_kind::source, 1, at("09:31:00"), "garbage"});
   CAF_CHECK(w.log.write(std::move(garbage)).has_value());
@@ -254,6 +254,5 @@ CAF_TEST(a log that cannot be read ends the window) {
   w.config.limits.recent_batches = 1;
   w.appender = w.start_appender();
   w.window = w.start_window();
-  CAF_CHECK(!w.alive(w.window.address()));
-  CAF_CHECK_EQUAL(address == w.window.address(), false);
+  CAF_CHECK(w.end_of("/partitions/0/window").find("reading the log: events at offset 11: ") != std::string::npos);
 }

@@ -29,7 +29,7 @@ event_batch one_event(event_kind kind, std::array<std::int64_t, 5> values, const
 }
 std::string event_json(const event_batch& batch) {
   std::string out;
-  append_tick_json(out, batch, batch.rows[0], "1-4711");
+  append_tick_json(out, batch, batch.rows[0], "1-0-4711");
   return out;
 }
 
@@ -55,18 +55,18 @@ bool is_json(const std::string& text) { return nlohmann::json::accept(text); }
 CAF_TEST(a tick has these characters) {
   CAF_CHECK_EQUAL(
     event_json(one_event(event_kind::tick, {425'150'000'000, 100 * one})),
-    R"({"type":"tick","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY",)"
+    R"({"type":"tick","channel":"ticks.SPY","pos":"1-0-4711","provider":"nyse","symbol":"SPY",)"
     R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"price":425.15,"size":100})");
 }
 
 CAF_TEST(a quote and a bar of a feed have the fields of their kind) {
   CAF_CHECK_EQUAL(event_json(one_event(event_kind::quote, {1, 2 * one, 3, 4})),
-                  R"({"type":"quote","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY",)"
+                  R"({"type":"quote","channel":"ticks.SPY","pos":"1-0-4711","provider":"nyse","symbol":"SPY",)"
                   R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,)"
                   R"("bid":0.000000001,"ask":2,"bid_size":0.000000003,"ask_size":0.000000004})");
   CAF_CHECK_EQUAL(
     event_json(one_event(event_kind::bar, {one, 4 * one, -one, 2 * one, 0})),
-    R"({"type":"bar","channel":"ticks.SPY","pos":"1-4711","provider":"nyse","symbol":"SPY","interval":"1s",)"
+    R"({"type":"bar","channel":"ticks.SPY","pos":"1-0-4711","provider":"nyse","symbol":"SPY","interval":"1s",)"
     R"("src_ts":"2026-01-05T14:30:00.100Z","ingest_ts":"2026-01-05T14:30:00.250Z","seq":7,"o":1,"h":4,"l":-1,"c":2,"v":0})");
 }
 
@@ -105,9 +105,9 @@ CAF_TEST(an end of interval and an announcement have these characters) {
                        R"("subject":"/feeds/demo","reason":"said \"no\""})");
 }
 
-CAF_TEST(a position is its epoch and its offset) {
-  CAF_CHECK_EQUAL(position_text(1, 4711), "1-4711");
-  CAF_CHECK_EQUAL(position_text(~0ull, ~0ull), "18446744073709551615-18446744073709551615");
+CAF_TEST(a position is its epoch and its partition and its offset) {
+  CAF_CHECK_EQUAL(position_text(1, 3, 4711), "1-3-4711");
+  CAF_CHECK_EQUAL(position_text(~0ull, ~0u, ~0ull), "18446744073709551615-4294967295-18446744073709551615");
 }
 
 CAF_TEST(what JSON must escape is escaped) {

@@ -52,21 +52,27 @@ inline happening random_event(std::mt19937_64& random, const std::string& provid
   return x;
 }
 
-inline step random_word(std::mt19937_64& random, const std::string& provider, timestamp now) {
+// "left" and "right" come by one feed, which sometimes speaks for itself and so for both.
+inline std::string feed_of(const std::string& provider) {
+  return provider == "left" || provider == "right" ? "duo" : provider;
+}
+
+inline step random_word(std::mt19937_64& random, const std::string& of, timestamp now) {
+  auto feed = feed_of(of), provider = random() % 3 == 0 ? feed : of;
   auto ago = [&] { return now - static_cast<nanoseconds>(random() % 3000) * millisecond; };
   switch (random() % 8) {
-  case 0: return said(now, source_change::down, {}, {}, false, provider);
-  case 1: return said(now, source_change::restarting, {}, {}, false, provider);
+  case 0: return said(now, source_change::down, {}, {}, false, provider, feed);
+  case 1: return said(now, source_change::restarting, {}, {}, false, provider, feed);
   case 2:
-  case 3: return said(now, source_change::up, {}, {}, random() % 2 == 0, provider);
+  case 3: return said(now, source_change::up, {}, {}, random() % 2 == 0, provider, feed);
   case 4: {
     auto from = ago();
     return said(now, source_change::gap, from + static_cast<nanoseconds>(random() % 2000) * millisecond, from, false,
                 provider);
   }
-  case 5: return said(now, source_change::eof, {}, {}, false, provider);
-  case 6: return said(now, source_change::heartbeat, earliest, {}, false, provider);
-  default: return said(now, source_change::heartbeat, ago(), {}, false, provider);
+  case 5: return said(now, source_change::eof, {}, {}, false, provider, feed);
+  case 6: return said(now, source_change::heartbeat, earliest, {}, false, provider, feed);
+  default: return said(now, source_change::heartbeat, ago(), {}, false, provider, feed);
   }
 }
 
@@ -79,13 +85,13 @@ inline std::vector<step> random_log(std::mt19937_64& random, const bar_rules& ru
     now = now + static_cast<nanoseconds>(pause) * millisecond;
     auto& provider = options.providers[random() % options.providers.size()];
     if (random() % 8 == 0) {
-      log.push_back({now, {}, {}, {}});
+      log.push_back({now, {}, {}, {}, {}});
     } else if (options.sources_speak && random() % 12 == 0) {
       log.push_back(random_word(random, provider, now));
     } else if (options.node_restarts && random() % 80 == 0) {
-      log.push_back({now, {}, {}, rules});
+      log.push_back({now, {}, {}, rules, {}});
     } else {
-      step x{now, {}, {}, {}};
+      step x{now, {}, {}, {}, feed_of(provider)};
       for (auto n = 1 + random() % 12; n != 0; --n) {
         auto delay = static_cast<nanoseconds>(random() % static_cast<std::uint64_t>(options.most_delay + 1));
         x.events.push_back(random_event(random, provider, now - delay, seq++));
@@ -97,6 +103,6 @@ inline std::vector<step> random_log(std::mt19937_64& random, const bar_rules& ru
 }
 
 // Everything that is open closes: nothing has been heard of any source for a day.
-inline step long_silence(const std::vector<step>& log) { return {log.back().log_ts + 86'400 * second, {}, {}, {}}; }
+inline step long_silence(const std::vector<step>& log) { return {log.back().log_ts + 86'400 * second, {}, {}, {}, {}}; }
 
 } // namespace finstream::test

@@ -71,11 +71,12 @@ struct step {
   std::vector<happening> events;
   std::optional<source_event> source;
   std::optional<bar_rules> start;
+  std::string feed = "feed"; // of the events
 };
 
 inline step said(timestamp log_ts, source_change what, timestamp when = {}, timestamp from = {}, bool resumed = false,
-                 std::string provider = "nyse") {
-  return {log_ts, {}, source_event{"feed", std::move(provider), what, when, from, resumed, ""}, {}};
+                 std::string provider = "nyse", std::string feed = "feed") {
+  return {log_ts, {}, source_event{std::move(feed), std::move(provider), what, when, from, resumed, ""}, {}, {}};
 }
 
 class run {
@@ -91,7 +92,7 @@ public:
     else if (x.events.empty())
       stage.on_clock(x.log_ts);
     else
-      stage.on_events(next_offset, x.log_ts, make_batch(x.events));
+      stage.on_events(next_offset, x.log_ts, make_batch(x.events, x.feed));
     for (auto& event : x.events) offered.emplace_back(event, next_offset++);
     auto out = stage.take_output();
     for (auto& record : out.records) {
@@ -107,8 +108,8 @@ public:
   void take_all(const std::vector<step>& log) {
     for (auto& x : log) take(x);
   }
-  void events(timestamp log_ts, std::vector<happening> xs) { take({log_ts, std::move(xs), {}, {}}); }
-  void clock(timestamp log_ts) { take({log_ts, {}, {}, {}}); }
+  void events(timestamp log_ts, std::vector<happening> xs) { take({log_ts, std::move(xs), {}, {}, "feed"}); }
+  void clock(timestamp log_ts) { take({log_ts, {}, {}, {}, {}}); }
   // Goes on from a checkpoint.
   void stop_and_load() {
     auto loaded = bar_stage::load(stage.save());

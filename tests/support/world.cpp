@@ -138,24 +138,40 @@ bool world::until(const std::function<bool()>& holds) {
   return true;
 }
 
+template <class Handle> Handle world::watched(const std::string& path, Handle who) {
+  {
+    std::lock_guard guard{ends_mutex_};
+    ends_.erase(path);
+  }
+  who->attach_functor([this, path, in = system_.get()](const caf::error& reason) {
+    std::lock_guard guard{ends_mutex_};
+    ends_[path] = in->render(reason);
+  });
+  settle();
+  return who;
+}
+
+std::string world::end_of(const std::string& path) const {
+  std::lock_guard guard{ends_mutex_};
+  auto at_path = ends_.find(path);
+  return at_path == ends_.end() ? "" : at_path->second;
+}
+
 appender_actor world::start_appender(std::uint16_t partition) {
   auto handle = spawn_metered<appender_state>(*system_, where, partition_path(partition, "appender"),
                                               [this, partition](appender_state& state) { state.prepare(&context, partition); });
-  settle();
-  return handle;
+  return watched(partition_path(partition, "appender"), handle);
 }
 
 window_actor world::start_window(std::uint16_t partition) {
   auto handle = spawn_metered<window_state>(*system_, where, partition_path(partition, "window"),
                                             [this, partition](window_state& state) { state.prepare(&context, partition); });
-  settle();
-  return handle;
+  return watched(partition_path(partition, "window"), handle);
 }
 
 hub_actor world::start_hub() {
   auto handle = spawn_metered<hub_state>(*system_, where, "/hub", [this](hub_state& state) { state.prepare(&context, links); });
-  settle();
-  return handle;
+  return watched("/hub", handle);
 }
 
 listener world::listen(const std::string& path) {

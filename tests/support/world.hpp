@@ -14,6 +14,7 @@
 #include <caf/send.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -116,6 +117,7 @@ public:
   void forget(const std::string& path);
   std::optional<std::string> status(const std::string& path); // its state, if it answers
   bool alive(const caf::actor_addr& who) const;
+  std::string end_of(const std::string& path) const; // why the last one there ended, in its words; "" while it lives
 
   std::string saved(const std::string& table, const std::string& key) const; // empty if there is nothing
   std::vector<record> records(topic where_to, std::uint16_t partition = 0) const;
@@ -129,7 +131,11 @@ protected:
   void end_all(); // for worlds whose own members actors use: in their destructors
 
 private:
+  template <class Handle> Handle watched(const std::string& path, Handle who);
+
   pace how_;
+  mutable std::mutex ends_mutex_;
+  std::map<std::string, std::string> ends_;
   std::unique_ptr<caf::actor_system_config> system_config_;
   std::unique_ptr<caf::actor_system> system_;
 };
