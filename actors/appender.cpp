@@ -28,10 +28,14 @@ appender_state::interface::behavior_type appender_state::behavior() {
   recover();
   self_->delayed_send(self_, std::chrono::milliseconds{context_->config->windows.clock_interval_ms}, verb::pulse_v);
   return {
-    [this](verb::append, const chunk_part_ptr& what, std::uint64_t number, const append_listener& from) { on_append(what, number, from); },
+    [this](verb::append, const chunk_part_ptr& what, std::uint64_t number, const append_listener& from) {
+      on_append(what, number, from);
+    },
     [this](verb::pull, std::uint64_t offset, const entry_reader& reader) { on_pull(offset, reader); },
     [this](verb::pull_bars, std::uint64_t offset, const bar_reader& reader) { on_pull_bars(offset, reader); },
-    [this](verb::commit, const stage_result& what, const commit_listener& from) { take(result{what, from}); },
+    [this](verb::commit, const stage_result& what, const commit_listener& from) {
+      take(result{what, from});
+    },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
     [this](verb::status) { return status(); },
@@ -40,8 +44,8 @@ appender_state::interface::behavior_type appender_state::behavior() {
 
 // ---- start
 
-// Finds the log's end, and which events the last stretch of it holds, so that they are known again. Throws on a log that
-// cannot be read: the supervisor says so and, after some tries, gives up with that reason.
+// Finds the log's end, and which events the last stretch of it holds, so that they are known again. Throws on a log
+// that cannot be read: the supervisor says so and, after some tries, gives up with that reason.
 void appender_state::recover() {
   auto& log = *context_->log;
   auto must = [&](auto outcome, const char* what) {
@@ -51,10 +55,13 @@ void appender_state::recover() {
   auto range = must(log.range(topic::events, partition_), "the log's range");
   next_ = range.next;
   next_bar_ = must(log.range(topic::bars, partition_), "the bars' range").next;
-  if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position")) dealt_with_ = offset_from_text(*at);
+  if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position"))
+    dealt_with_ = offset_from_text(*at);
   // A chunk may have held dead letters alone: their time counts as the log's.
-  if (auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range"); letters.next > letters.head)
-    for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter")) last_log_ts_ = r.log_ts;
+  if (auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
+      letters.next > letters.head)
+    for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
+      last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
   auto offset = std::max(range.head, next_ > horizon ? next_ - horizon : 0);
@@ -69,8 +76,8 @@ void appender_state::recover() {
   }
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  // Once a node. The successor of an appender that crashed has nothing to say: its feeds have gone on and hold what was not
-  // confirmed, so nothing was missed, and the bars must not claim it.
+  // Once a node. The successor of an appender that crashed has nothing to say: its feeds have gone on and hold what was
+  // not confirmed, so nothing was missed, and the bars must not claim it.
   if (auto& started = context_->figures->started.at(partition_); !started) {
     auto start = std::make_shared<log_entry>();
     start->kind = static_cast<std::uint8_t>(record_kind::start);
@@ -142,7 +149,9 @@ bool appender_state::is_written(const part& x) {
   return at->second.sender == x.what->sender && x.number <= at->second.number;
 }
 
-std::string appender_state::last_part_key(const std::string& feed) const { return "last_part/" + std::to_string(partition_) + "/" + feed; }
+std::string appender_state::last_part_key(const std::string& feed) const {
+  return "last_part/" + std::to_string(partition_) + "/" + feed;
+}
 
 bool appender_state::write(part& x) {
   if (is_written(x)) return self_->send(x.from, verb::appended_v, partition_, x.number), true;
@@ -168,7 +177,8 @@ bool appender_state::write(part& x) {
     entries[i]->kind = static_cast<std::uint8_t>(tx.appends[i].kind);
     entries[i]->log_ts = log_ts;
   }
-  for (auto& letter : x.what->dead_letters) tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
+  for (auto& letter : x.what->dead_letters)
+    tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
   std::string last_part;
   byte_writer out{last_part};
   out.number(x.what->sender), out.number(x.number);
@@ -194,8 +204,8 @@ void appender_state::trim_dead_letters(std::uint64_t next) {
     log::warning(path_, "old dead letters cannot be trimmed: {}", trimmed.error().message);
 }
 
-// What a window that crashed had handed in comes again from its successor: the same, since it is a function of the log. So
-// only what lies beyond `dealt_with_` is written.
+// What a window that crashed had handed in comes again from its successor: the same, since it is a function of the log.
+// So only what lies beyond `dealt_with_` is written.
 bool appender_state::write(result& x) {
   transaction tx;
   std::vector<std::shared_ptr<derived_record>> fresh;
@@ -214,7 +224,8 @@ bool appender_state::write(result& x) {
         context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
         ++rejected;
       }
-  if (x.what.dealt_with > dealt_with_) tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
+  if (x.what.dealt_with > dealt_with_)
+    tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
   if (x.what.snapshot) {
     tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(x.what.dealt_with, *x.what.snapshot)});
     tx.commits.push_back({"window", topic::events, partition_, x.what.dealt_with});
@@ -240,9 +251,11 @@ void appender_state::count_bar(const bar& x) {
   ++context_->figures->bars;
   auto& counters = flushed_[{x.interval, x.symbol}];
   if (counters.bars == nullptr) {
-    auto named = flushed_.size() <= context_->config->limits.metric_symbols * context_->config->windows.intervals.size();
+    auto named =
+      flushed_.size() <= context_->config->limits.metric_symbols * context_->config->windows.intervals.size();
     auto window_ms = std::to_string(x.interval / millisecond);
-    counters = {&context_->metrics->bars_flushed(window_ms, named ? x.symbol : "other"), &context_->metrics->rows_flushed(window_ms)};
+    counters = {&context_->metrics->bars_flushed(window_ms, named ? x.symbol : "other"),
+                &context_->metrics->rows_flushed(window_ms)};
   }
   counters.bars->add();
   counters.rows->add();
@@ -267,7 +280,8 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   auto receipt = context_->log->write(std::move(tx));
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
   if (!receipt) {
-    ensure(receipt.error().code != errc::invalid_argument, receipt.error().message.c_str()); // the world's faults pass, ours do not
+    ensure(receipt.error().code != errc::invalid_argument,
+           receipt.error().message.c_str()); // the world's faults pass, ours do not
     if (!stalled_) log::error(path_, "writing to the log fails, the feeds wait: {}", receipt.error().message);
     context_->metrics->errors("appender", std::string{to_string(receipt.error().code)}).add();
     stalled_ = true;
@@ -285,8 +299,8 @@ timestamp appender_state::next_log_ts() {
   return last_log_ts_;
 }
 
-// A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a new one
-// that reads its end must go on. What was not confirmed comes to that one again.
+// A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
+// new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
   auto events = context_->log->range(topic::events, partition_), bars = context_->log->range(topic::bars, partition_);
   if ((events && events->next != next_) || (bars && bars->next != next_bar_))
@@ -303,7 +317,8 @@ void appender_state::on_pulse() {
 
 // ---- reading
 
-void appender_state::remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets) {
+void appender_state::remember(std::vector<std::shared_ptr<log_entry>> entries,
+                              const std::vector<std::uint64_t>& offsets) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     entries[i]->offset = offsets[i];
     next_ = entries[i]->next();
@@ -317,7 +332,8 @@ void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
   fresh_entries answer{partition_, false, {}};
   answer.behind = recent_.empty() || offset < recent_.front()->offset;
   if (!answer.behind)
-    std::copy_if(recent_.begin(), recent_.end(), std::back_inserter(answer.entries), [&](auto& e) { return e->offset >= offset; });
+    std::copy_if(recent_.begin(), recent_.end(), std::back_inserter(answer.entries),
+                 [&](auto& e) { return e->offset >= offset; });
   self_->send(reader, std::move(answer));
 }
 
@@ -326,7 +342,8 @@ void appender_state::on_pull_bars(std::uint64_t offset, bar_reader reader) {
   fresh_bars answer{partition_, false, {}};
   answer.behind = recent_bars_.empty() || offset < recent_bars_.front()->offset;
   if (!answer.behind)
-    std::copy_if(recent_bars_.begin(), recent_bars_.end(), std::back_inserter(answer.records), [&](auto& r) { return r->offset >= offset; });
+    std::copy_if(recent_bars_.begin(), recent_bars_.end(), std::back_inserter(answer.records),
+                 [&](auto& r) { return r->offset >= offset; });
   self_->send(reader, std::move(answer));
 }
 
@@ -336,8 +353,9 @@ void appender_state::serve_readers() {
 }
 
 status_report appender_state::status() const {
-  return {path_, fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})", next_,
-                             dealt_with_, next_bar_, memory_->size(), stalled_, pending_.size())};
+  return {path_,
+          fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})",
+                      next_, dealt_with_, next_bar_, memory_->size(), stalled_, pending_.size())};
 }
 
 } // namespace finstream

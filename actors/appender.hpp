@@ -1,9 +1,9 @@
-// APPENDER: the one writer of a partition. Chunks of feeds go into the log, the passing of time too; what the window makes of
-// the log is written by it, with the position up to which that holds, in one transaction. Consumers pull from it: what is
-// recent they get from memory, the rest they read themselves.
+// APPENDER: the one writer of a partition. Chunks of feeds go into the log, the passing of time too; what the window
+// makes of the log is written by it, with the position up to which that holds, in one transaction. Consumers pull from
+// it: what is recent they get from memory, the rest they read themselves.
 //
-// When the log cannot be written (disk full), it keeps what it has been given, in order, and tries again: no credit goes
-// back, so the feeds come to wait. Nothing is dropped and nothing is acknowledged.
+// When the log cannot be written (disk full), it keeps what it has been given, in order, and tries again: no credit
+// goes back, so the feeds come to wait. Nothing is dropped and nothing is acknowledged.
 #pragma once
 
 #include "actors/context.hpp"
@@ -75,15 +75,15 @@ private:
   std::string path_;
   std::optional<event_memory> memory_;
   std::vector<std::uint32_t> duplicates_;
-  std::deque<work> pending_;           // not yet written: empty but for an instant, unless the log cannot be written
+  std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;
   bool stalled_ = false;
   std::map<std::string, part_number> last_part_; // by feed
-  std::uint64_t next_ = 0;             // offset of the next event
-  std::uint64_t dealt_with_ = 0;       // outputs for all before it are written
+  std::uint64_t next_ = 0;                       // offset of the next event
+  std::uint64_t dealt_with_ = 0;                 // outputs for all before it are written
   timestamp last_log_ts_ = earliest;
   bool open_windows_ = false;
-  std::deque<log_entry_ptr> recent_;        // the last entries, without holes
+  std::deque<log_entry_ptr> recent_; // the last entries, without holes
   std::deque<derived_record_ptr> recent_bars_;
   std::uint64_t next_bar_ = 0;
   std::vector<waiting<entry_reader>> readers_;

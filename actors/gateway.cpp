@@ -31,7 +31,8 @@ bool request_desk::take(std::uint64_t number, http_request& request, respond& an
   return true;
 }
 
-void gateway_state::prepare(node_context* context, std::shared_ptr<client_links> links, std::shared_ptr<std::atomic<int>> port) {
+void gateway_state::prepare(node_context* context, std::shared_ptr<client_links> links,
+                            std::shared_ptr<std::atomic<int>> port) {
   context_ = context;
   links_ = std::move(links);
   port_ = std::move(port);
@@ -54,13 +55,16 @@ gateway_state::interface::behavior_type gateway_state::behavior() {
     [this](verb::ask, std::uint64_t number) { on_ask(number); },
     [this](verb::opened, std::uint64_t connection) { on_opened(connection); },
     [this](verb::said, std::uint64_t connection, const std::string& text) { on_said(connection, text); },
-    [this](verb::closed, std::uint64_t connection, std::uint16_t code, const std::string& reason) { on_closed(connection, code, reason); },
+    [this](verb::closed, std::uint64_t connection, std::uint16_t code, const std::string& reason) {
+      on_closed(connection, code, reason);
+    },
     [this](verb::stop) { on_stop(); },
     [this](verb::status) { return status(); },
   };
 }
 
-// What the server's thread finds, it tells by message. A port that is taken is a crash: the supervisor says it and tries again.
+// What the server's thread finds, it tells by message. A port that is taken is a crash: the supervisor says it and
+// tries again.
 void gateway_state::listen() {
   auto& config = context_->config->gateway;
   server_options options;
@@ -80,10 +84,14 @@ void gateway_state::listen() {
     links->open(std::move(who));
     caf::anon_send(me, verb::opened_v, id);
   };
-  events.on_text = [me](const connection_ptr& who, std::string text) { caf::anon_send(me, verb::said_v, who->id(), std::move(text)); };
-  events.on_slow_warning = [time = context_->time, limit = config.max_queue_bytes](const connection_ptr& who, std::uint64_t queued, nanoseconds age) {
+  events.on_text = [me](const connection_ptr& who, std::string text) {
+    caf::anon_send(me, verb::said_v, who->id(), std::move(text));
+  };
+  events.on_slow_warning = [time = context_->time, limit = config.max_queue_bytes](
+                             const connection_ptr& who, std::uint64_t queued, nanoseconds age) {
     who->send(std::make_shared<const block>(block{
-      fmt::format(R"({{"type":"slow_warning","queued":{},"limit":{},"age_ms":{}}})", queued, limit, age / millisecond), 1, time->monotonic()}));
+      fmt::format(R"({{"type":"slow_warning","queued":{},"limit":{},"age_ms":{}}})", queued, limit, age / millisecond),
+      1, time->monotonic()}));
   };
   events.on_closed = [me, links = links_](const connection_ptr& who, std::uint16_t code, std::string reason) {
     links->close(who->id());
@@ -93,7 +101,8 @@ void gateway_state::listen() {
   if (!started) throw std::runtime_error(started.error().message);
   port_->store((*started)->port());
   links_->set_socket(std::move(*started));
-  log::info("/gateway", "http://{}:{} is open: /healthz /readyz /metrics /v1/bars /v1/tree, WebSocket /v1/stream", config.address, port_->load());
+  log::info("/gateway", "http://{}:{} is open: /healthz /readyz /metrics /v1/bars /v1/tree, WebSocket /v1/stream",
+            config.address, port_->load());
 }
 
 void gateway_state::on_ask(std::uint64_t number) {
@@ -103,13 +112,15 @@ void gateway_state::on_ask(std::uint64_t number) {
   requests_->add();
   auto& path = request.path;
   if (path == "/v1/admin/crash" && context_->config->gateway.crash_hook) return crash(request, answer);
-  if (request.method != "GET" && request.method != "HEAD") return answer(problem(405, errc::invalid_argument, "only GET is answered here"));
+  if (request.method != "GET" && request.method != "HEAD")
+    return answer(problem(405, errc::invalid_argument, "only GET is answered here"));
   if (path == "/healthz") return answer(answer_health(*context_));
   if (path == "/readyz") return answer(answer_readiness(*context_));
   if (path == "/metrics") return answer(answer_metrics(*context_));
   if (path == "/v1/bars") return answer(answer_bars(*context_, request));
   if (path == "/v1/tree") return answer_tree(std::move(answer));
-  answer(problem(404, errc::not_found, "there are /healthz, /readyz, /metrics, /v1/bars and /v1/tree, and the WebSocket /v1/stream"));
+  answer(problem(404, errc::not_found,
+                 "there are /healthz, /readyz, /metrics, /v1/bars and /v1/tree, and the WebSocket /v1/stream"));
 }
 
 // Asks every actor how it is; who does not answer in time is shown with its gauge alone.
@@ -150,8 +161,10 @@ void gateway_state::answer_tree(respond answer) {
 
 void gateway_state::crash(const http_request& request, const respond& answer) {
   auto at = request.query.find("actor");
-  if (request.method != "POST" || at == request.query.end()) return answer(problem(400, errc::invalid_argument, "POST /v1/admin/crash?actor=/partitions/0/window"));
-  if (!context_->where->ask_crash(at->second)) return answer(problem(404, errc::not_found, "no actor at " + at->second));
+  if (request.method != "POST" || at == request.query.end())
+    return answer(problem(400, errc::invalid_argument, "POST /v1/admin/crash?actor=/partitions/0/window"));
+  if (!context_->where->ask_crash(at->second))
+    return answer(problem(404, errc::not_found, "no actor at " + at->second));
   answer({202, "application/json", "{\"status\":\"asked\"}\n"});
 }
 
@@ -159,14 +172,16 @@ void gateway_state::crash(const http_request& request, const respond& answer) {
 
 void gateway_state::on_opened(std::uint64_t connection) {
   auto path = "/sessions/" + std::to_string(connection);
-  sessions_[connection] = spawn_metered<session_state>(self_->system(), *context_->where, path,
-                                                       [=, this](session_state& state) { state.prepare(context_, links_, connection); });
+  sessions_[connection] =
+    spawn_metered<session_state>(self_->system(), *context_->where, path,
+                                 [=, this](session_state& state) { state.prepare(context_, links_, connection); });
   self_->monitor(sessions_[connection]);
 }
 
 // A session that crashed cannot answer its client any more, who is sent away to come back.
 void gateway_state::on_session_down(const caf::down_msg& down) {
-  auto at = std::find_if(sessions_.begin(), sessions_.end(), [&](auto& x) { return x.second.address() == down.source; });
+  auto at =
+    std::find_if(sessions_.begin(), sessions_.end(), [&](auto& x) { return x.second.address() == down.source; });
   if (at == sessions_.end()) return; // closed, as is usual
   auto id = at->first;
   log::error("/sessions/" + std::to_string(id), "crashed: {}", self_->system().render(down.reason));
@@ -177,11 +192,13 @@ void gateway_state::on_session_down(const caf::down_msg& down) {
 
 void gateway_state::forget(std::uint64_t connection, const session_actor& session) {
   context_->where->leave("/sessions/" + std::to_string(connection), session.address());
-  if (auto hub = context_->where->find_as<hub_actor>("/hub")) caf::anon_send(hub, subscription_change{connection, false, true, {}});
+  if (auto hub = context_->where->find_as<hub_actor>("/hub"))
+    caf::anon_send(hub, subscription_change{connection, false, true, {}});
 }
 
 void gateway_state::on_said(std::uint64_t connection, std::string text) {
-  if (auto at = sessions_.find(connection); at != sessions_.end()) self_->send(at->second, verb::said_v, std::move(text));
+  if (auto at = sessions_.find(connection); at != sessions_.end())
+    self_->send(at->second, verb::said_v, std::move(text));
 }
 
 void gateway_state::on_closed(std::uint64_t connection, std::uint16_t code, std::string reason) {
@@ -201,8 +218,11 @@ void gateway_state::on_stop() {
 status_report gateway_state::status() const {
   auto socket = links_->socket();
   auto s = socket ? socket->statistics() : server_statistics{};
-  return {"/gateway", fmt::format(R"({{"port":{},"connections":{},"accepted":{},"refused":{},"sent_records":{},"sent_bytes":{},"writes":{},"slow_closed":{}}})",
-                                  port_->load(), s.connections, s.accepted, s.refused, s.sent_records, s.sent_bytes, s.writes, s.slow_closed)};
+  return {
+    "/gateway",
+    fmt::format(
+      R"({{"port":{},"connections":{},"accepted":{},"refused":{},"sent_records":{},"sent_bytes":{},"writes":{},"slow_closed":{}}})",
+      port_->load(), s.connections, s.accepted, s.refused, s.sent_records, s.sent_bytes, s.writes, s.slow_closed)};
 }
 
 } // namespace finstream

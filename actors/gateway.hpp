@@ -1,4 +1,5 @@
-// GATEWAY: HTTP and WebSocket for clients. It owns the server's socket, answers requests, and gives each WebSocket a session.
+// GATEWAY: HTTP and WebSocket for clients. It owns the server's socket, answers requests, and gives each WebSocket a
+// session.
 #pragma once
 
 #include "actors/context.hpp"

@@ -37,8 +37,8 @@ std::shared_ptr<server> client_links::socket() const {
   std::lock_guard lock{mutex_};
   return socket_;
 }
-// A server that ends waits for its thread, which may be waiting for the lock: so it ends outside. Connections end with it, and
-// their numbers will be used again.
+// A server that ends waits for its thread, which may be waiting for the lock: so it ends outside. Connections end with
+// it, and their numbers will be used again.
 void client_links::set_socket(std::shared_ptr<server> socket) {
   {
     std::lock_guard lock{mutex_};
@@ -83,8 +83,8 @@ hub_state::interface::behavior_type hub_state::behavior() {
   for (auto& [connection, patterns] : links_->remembered_subscriptions()) table_.set(connection, patterns);
   for (std::uint16_t p = 0; p < feeds_.size(); ++p)
     if (auto known = links_->remembered_progress(p))
-      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar, feeds_[p].wants_events = known->wants_events,
-      feeds_[p].wants_bars = known->wants_bars;
+      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar,
+      feeds_[p].wants_events = known->wants_events, feeds_[p].wants_bars = known->wants_bars;
   self_->set_down_handler([this](const caf::down_msg& down) {
     for (auto& feed : feeds_)
       if (feed.appender == down.source) feed.appender = nullptr, feed.pulling_events = feed.pulling_bars = false;
@@ -205,10 +205,12 @@ void hub_state::add_bars(std::uint16_t partition, const derived_record& record) 
     scratch_.clear();
     if (auto* b = std::get_if<bar>(&item)) {
       auto& groups = table_.match_bar(span_to_string(b->interval), b->symbol);
-      if (!groups.empty()) append_bar_json(scratch_, *b, position_text(epoch_, partition, offset)), add(groups, scratch_);
+      if (!groups.empty())
+        append_bar_json(scratch_, *b, position_text(epoch_, partition, offset)), add(groups, scratch_);
     } else if (auto* e = std::get_if<end_of_interval>(&item)) {
       auto& groups = table_.match_interval(span_to_string(e->interval));
-      if (!groups.empty()) append_end_of_interval_json(scratch_, *e, position_text(epoch_, partition, offset)), add(groups, scratch_);
+      if (!groups.empty())
+        append_end_of_interval_json(scratch_, *e, position_text(epoch_, partition, offset)), add(groups, scratch_);
     }
     ++offset;
   }
@@ -294,7 +296,8 @@ void hub_state::on_sys_event(const sys_event& what) {
 }
 
 status_report hub_state::status() const {
-  return {"/hub", fmt::format(R"({{"connections":{},"groups":{},"encoded_records":{}}})", links_->count(), table_.group_count(), encoded_)};
+  return {"/hub", fmt::format(R"({{"connections":{},"groups":{},"encoded_records":{}}})", links_->count(),
+                              table_.group_count(), encoded_)};
 }
 
 } // namespace finstream

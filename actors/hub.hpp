@@ -1,8 +1,9 @@
-// HUB: topics -> connections. It pulls what is fresh from every partition, encodes each record once, puts together what each
-// group of equal subscriptions gets, and hands that to the server, which shares the bytes among the group's connections.
+// HUB: topics -> connections. It pulls what is fresh from every partition, encodes each record once, puts together what
+// each group of equal subscriptions gets, and hands that to the server, which shares the bytes among the group's
+// connections.
 //
-// A connection gets what comes after its subscription. The hub itself never lets a reader wait: it keeps one pull underway
-// per partition and topic, and a client that cannot follow is dealt with by the server's bounded queues.
+// A connection gets what comes after its subscription. The hub itself never lets a reader wait: it keeps one pull
+// underway per partition and topic, and a client that cannot follow is dealt with by the server's bounded queues.
 #pragma once
 
 #include "actors/context.hpp"

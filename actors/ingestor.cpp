@@ -24,8 +24,8 @@ void ingestor_state::prepare(node_context* context, const feed_settings* feed) {
 
 ingestor_state::interface::behavior_type ingestor_state::behavior() {
   auto& b = feed_->backoff;
-  backoff_.emplace(backoff_rules{b.initial_ms * millisecond, b.max_ms * millisecond, b.healthy_after_ms * millisecond, b.crash_limit,
-                                 b.crash_period_ms * millisecond},
+  backoff_.emplace(backoff_rules{b.initial_ms * millisecond, b.max_ms * millisecond, b.healthy_after_ms * millisecond,
+                                 b.crash_limit, b.crash_period_ms * millisecond},
                    context_->seed ^ std::hash<std::string>{}(feed_->name));
   auto& m = *context_->metrics;
   events_ = &m.events_ingested(feed_->name);
@@ -45,8 +45,10 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
     [this](verb::pulse) { on_pulse(); },
     [this](verb::restart) {
       backoff_->reset();
-      if (phase_ == phase::parked || phase_ == phase::finished || phase_ == phase::waiting) start();
-      else if (process_) process_->stop(feed_->stop_grace_ms * millisecond);
+      if (phase_ == phase::parked || phase_ == phase::finished || phase_ == phase::waiting)
+        start();
+      else if (process_)
+        process_->stop(feed_->stop_grace_ms * millisecond);
     },
     [this](verb::appended, std::uint16_t partition, std::uint64_t number) { on_appended(partition, number); },
     [this](verb::stop) { on_stop(); },
@@ -76,19 +78,30 @@ void ingestor_state::start() {
   options.command = feed_->command;
   // The feeds that come with FinStream stand beside its own program.
   auto beside = std::filesystem::path{context_->feeds_directory} / options.command.front();
-  if (options.command.front().find('/') == std::string::npos && access(beside.c_str(), X_OK) == 0) options.command.front() = beside.string();
+  if (options.command.front().find('/') == std::string::npos && access(beside.c_str(), X_OK) == 0)
+    options.command.front() = beside.string();
   options.environment = feed_->environment;
   for (auto& pair : resume_environment()) options.environment.push_back(std::move(pair));
   options.chunk_bytes = limits.chunk_bytes;
   options.max_line_bytes = feed_->max_line_bytes;
   // What an earlier process said and the log has yet to take counts still.
-  options.initial_credit = limits.credit_chunks - static_cast<int>(std::count_if(underway_.begin(), underway_.end(), [](auto& x) { return x.second.credit != 0; }));
+  options.initial_credit =
+    limits.credit_chunks -
+    static_cast<int>(std::count_if(underway_.begin(), underway_.end(), [](auto& x) { return x.second.credit != 0; }));
   auto me = caf::actor_cast<caf::actor>(self_);
   child_events events;
-  events.on_lines = [me, run = run_, time = context_->time](std::string lines) { caf::anon_send(me, feed_lines{run, time->now(), std::move(lines)}); };
-  events.on_long_line = [me, run = run_](std::string first, std::uint64_t total) { caf::anon_send(me, feed_long_line{run, std::move(first), total}); };
-  events.on_error_line = [me, run = run_](std::string line) { caf::anon_send(me, feed_error_line{run, std::move(line)}); };
-  events.on_exit = [me, run = run_](child_exit end) { caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()}); };
+  events.on_lines = [me, run = run_, time = context_->time](std::string lines) {
+    caf::anon_send(me, feed_lines{run, time->now(), std::move(lines)});
+  };
+  events.on_long_line = [me, run = run_](std::string first, std::uint64_t total) {
+    caf::anon_send(me, feed_long_line{run, std::move(first), total});
+  };
+  events.on_error_line = [me, run = run_](std::string line) {
+    caf::anon_send(me, feed_error_line{run, std::move(line)});
+  };
+  events.on_exit = [me, run = run_](child_exit end) {
+    caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
+  };
   auto started = start_child(options, std::move(events));
   if (!started) {
     log::error(path_, "cannot be started: {}", started.error().message);
@@ -139,8 +152,8 @@ void ingestor_state::plan_restart(const std::string& why) {
   auto pause = backoff_->next(now, now - started_at_);
   last_end_ = why;
   if (!pause) {
-    log::error(path_, "has crashed {} times in {} s, the last time with: {}. Parked; mend it and restart it", feed_->backoff.crash_limit + 1,
-               feed_->backoff.crash_period_ms / 1000, why);
+    log::error(path_, "has crashed {} times in {} s, the last time with: {}. Parked; mend it and restart it",
+               feed_->backoff.crash_limit + 1, feed_->backoff.crash_period_ms / 1000, why);
     phase_ = phase::parked;
     tell_source_change(source_change::down, why);
     announce(sys_kind::feed_parked, why);
@@ -166,7 +179,8 @@ void ingestor_state::on_pulse() {
   auto now = context_->time->monotonic();
   if (phase_ == phase::waiting && now >= start_again_at_) start();
   if (process_ && kill_reason_.empty()) {
-    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond && process_->blocked_for() == 0)
+    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond &&
+        process_->blocked_for() == 0)
       kill_reason_ = fmt::format("not ready: neither a hello nor a valid event within {} ms", feed_->ready_timeout_ms);
     if (process_->blocked_for() > feed_->overflow_kill_ms * millisecond) kill_reason_ = "BackpressureOverflow";
     if (!kill_reason_.empty()) {
@@ -239,7 +253,8 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
     if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
   for (auto& control : parsed.controls) {
     said_eof_ = said_eof_ || control.event.change == source_change::eof;
-    for (std::size_t p = 0; p < parts.size(); ++p) (control.hello ? part(p).before : part(p).after).push_back(control.event);
+    for (std::size_t p = 0; p < parts.size(); ++p)
+      (control.hello ? part(p).before : part(p).after).push_back(control.event);
   }
   if (!parsed.dead_letters.empty()) part(0).dead_letters = std::move(parsed.dead_letters);
   hand_over(std::move(parts), parsed.has_resume ? std::optional{parsed.resume} : std::nullopt, credit);
@@ -254,7 +269,8 @@ void ingestor_state::tell_source_change(source_change change, const std::string&
   hand_over(std::move(parts), std::nullopt, 0);
 }
 
-void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume, int credit) {
+void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume,
+                               int credit) {
   auto used = static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), [](auto& p) { return p != nullptr; }));
   if (used == 0) {
     if (credit != 0 && process_) process_->grant(credit);
@@ -268,8 +284,8 @@ void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, s
     if (!parts[p]) continue;
     parts[p]->feed = feed_->name;
     parts[p]->sender = context_->seed ^ self_->id();
-    // With one partition the order of the log is the order of the lines, so the point goes down with the events themselves.
-    // With several, only what all of them have written may be passed over after a restart.
+    // With one partition the order of the log is the order of the lines, so the point goes down with the events
+    // themselves. With several, only what all of them have written may be passed over after a restart.
     if (appenders_.size() == 1)
       parts[p]->resume = resume;
     else if (unsaved_resume_)
@@ -279,8 +295,8 @@ void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, s
   for (auto& [p, part] : mine.parts) send_part(p, number, part);
 }
 
-// A partition gets its parts in order, or events would be late by our own doing. So while one of them may not have arrived,
-// none goes past it: all of them wait for the next appender.
+// A partition gets its parts in order, or events would be late by our own doing. So while one of them may not have
+// arrived, none goes past it: all of them wait for the next appender.
 void ingestor_state::send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part) {
   if (appender_lost_[partition]) return;
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
@@ -310,7 +326,8 @@ void ingestor_state::on_appender_down(const caf::down_msg& down) {
 
 void ingestor_state::on_appended(std::uint16_t partition, std::uint64_t number) {
   auto at = underway_.find(number);
-  if (at == underway_.end() || at->second.parts.erase(partition) == 0) return; // confirmed before a crash made us send it again
+  if (at == underway_.end() || at->second.parts.erase(partition) == 0)
+    return; // confirmed before a crash made us send it again
   if (!at->second.parts.empty()) return;
   if (at->second.credit != 0 && process_) process_->grant(at->second.credit);
   at->second.credit = 0;
@@ -331,17 +348,18 @@ void ingestor_state::save_resume_point() {
 // ---- words
 
 void ingestor_state::announce(sys_kind kind, const std::string& reason) {
-  if (auto hub = context_->where->find_as<hub_actor>("/hub")) self_->send(hub, sys_event{kind, context_->time->now(), path_, reason});
+  if (auto hub = context_->where->find_as<hub_actor>("/hub"))
+    self_->send(hub, sys_event{kind, context_->time->now(), path_, reason});
 }
 
 std::string ingestor_state::phase_text() const {
   switch (phase_) {
-    case phase::waiting: return "waiting";
-    case phase::starting: return "starting";
-    case phase::up: return "up";
-    case phase::stopping: return "stopping";
-    case phase::finished: return "finished";
-    case phase::parked: return "parked";
+  case phase::waiting: return "waiting";
+  case phase::starting: return "starting";
+  case phase::up: return "up";
+  case phase::stopping: return "stopping";
+  case phase::finished: return "finished";
+  case phase::parked: return "parked";
   }
   return "unknown";
 }
@@ -349,9 +367,12 @@ std::string ingestor_state::phase_text() const {
 status_report ingestor_state::status() const {
   std::string last_end;
   append_json_string(last_end, last_end_);
-  return {path_, fmt::format(R"({{"phase":"{}","pid":{},"starts":{},"events":{},"lines":{},"chunks_underway":{},"blocked_ms":{},"last_end":{}}})",
-                             phase_text(), process_ ? process_->pid() : 0, run_, events_->value(), lines_->value(), underway_.size(),
-                             process_ ? process_->blocked_for() / millisecond : 0, last_end)};
+  return {
+    path_,
+    fmt::format(
+      R"({{"phase":"{}","pid":{},"starts":{},"events":{},"lines":{},"chunks_underway":{},"blocked_ms":{},"last_end":{}}})",
+      phase_text(), process_ ? process_->pid() : 0, run_, events_->value(), lines_->value(), underway_.size(),
+      process_ ? process_->blocked_for() / millisecond : 0, last_end)};
 }
 
 } // namespace finstream

@@ -1,9 +1,9 @@
-// INGESTOR: one feed process. It starts the process, reads its lines while the appenders give credit, parses a chunk at a
-// time, and hands each partition its part. It ends the process that is not ready in time or whose output cannot be taken, and
-// starts it again after a pause; after too many crashes it is parked until someone says otherwise.
+// INGESTOR: one feed process. It starts the process, reads its lines while the appenders give credit, parses a chunk at
+// a time, and hands each partition its part. It ends the process that is not ready in time or whose output cannot be
+// taken, and starts it again after a pause; after too many crashes it is parked until someone says otherwise.
 //
-// A part that an appender has not confirmed is kept: when an appender comes back after a crash it is sent again, and what was
-// in the log already is recognised there.
+// A part that an appender has not confirmed is kept: when an appender comes back after a crash it is sent again, and
+// what was in the log already is recognised there.
 #pragma once
 
 #include "actors/context.hpp"
@@ -64,8 +64,8 @@ private:
   std::string path_;
   phase phase_ = phase::waiting;
   std::unique_ptr<child> process_;
-  std::uint64_t run_ = 0;              // starts of the process
-  nanoseconds started_at_ = 0;         // monotonic
+  std::uint64_t run_ = 0;      // starts of the process
+  nanoseconds started_at_ = 0; // monotonic
   nanoseconds start_again_at_ = 0;
   std::optional<backoff> backoff_;
   std::optional<line_parser> parser_;

@@ -17,24 +17,26 @@ expected<log_entry_ptr> to_log_entry(record from) {
   out->count = from.count;
   out->kind = static_cast<std::uint8_t>(from.kind);
   out->log_ts = from.log_ts;
-  auto at = [&](const failure& f) { return fail(f.code, "events at offset " + std::to_string(from.offset) + ": " + f.message); };
+  auto at = [&](const failure& f) {
+    return fail(f.code, "events at offset " + std::to_string(from.offset) + ": " + f.message);
+  };
   switch (from.kind) {
-    case record_kind::events: {
-      auto batch = decode_events(from.payload);
-      if (!batch) return at(batch.error());
-      if ((*batch)->rows.size() != from.count) return at({errc::corrupt_record, "its head and its rows disagree"});
-      out->events = std::move(*batch);
-      break;
-    }
-    case record_kind::source: {
-      auto source = source_event_from_msgpack(from.payload);
-      if (!source) return at(source.error());
-      out->source = std::move(*source);
-      break;
-    }
-    case record_kind::start: out->rules = std::move(from.payload); break;
-    case record_kind::clock: break;
-    default: return at({errc::corrupt_record, "a record of this kind does not belong there"});
+  case record_kind::events: {
+    auto batch = decode_events(from.payload);
+    if (!batch) return at(batch.error());
+    if ((*batch)->rows.size() != from.count) return at({errc::corrupt_record, "its head and its rows disagree"});
+    out->events = std::move(*batch);
+    break;
+  }
+  case record_kind::source: {
+    auto source = source_event_from_msgpack(from.payload);
+    if (!source) return at(source.error());
+    out->source = std::move(*source);
+    break;
+  }
+  case record_kind::start: out->rules = std::move(from.payload); break;
+  case record_kind::clock: break;
+  default: return at({errc::corrupt_record, "a record of this kind does not belong there"});
   }
   return out;
 }
@@ -50,7 +52,8 @@ expected<derived_record_ptr> to_derived_record(const record& from) {
 }
 
 new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch) {
-  return {topic::events, partition, record_kind::events, static_cast<std::uint32_t>(batch.rows.size()), log_ts, encode_events(batch)};
+  return {topic::events, partition,           record_kind::events, static_cast<std::uint32_t>(batch.rows.size()),
+          log_ts,        encode_events(batch)};
 }
 
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what) {
@@ -58,7 +61,9 @@ new_record source_record(std::uint16_t partition, timestamp log_ts, const source
 }
 
 new_record bars_record(std::uint16_t partition, const derived_record& what) {
-  return {topic::bars, partition, record_kind::bars, static_cast<std::uint32_t>(what.items.size()), what.log_ts, to_msgpack(what.items)};
+  return {topic::bars,       partition,
+          record_kind::bars, static_cast<std::uint32_t>(what.items.size()),
+          what.log_ts,       to_msgpack(what.items)};
 }
 
 new_record dead_letter_record(topic where, std::uint16_t partition, timestamp log_ts, const dead_letter& what) {
@@ -69,25 +74,25 @@ new_record dead_letter_record(topic where, std::uint16_t partition, timestamp lo
 
 expected<void> partition_stage::apply(const log_entry& entry) {
   switch (static_cast<record_kind>(entry.kind)) {
-    case record_kind::start: {
-      auto rules = bar_rules::load(entry.rules);
-      if (!rules) return tl::unexpected{rules.error()};
-      if (stage_)
-        stage_->on_start(entry.log_ts, *rules);
-      else
-        stage_.emplace(std::move(*rules));
-      break;
-    }
-    case record_kind::events:
-      if (stage_) stage_->on_events(entry.offset, entry.log_ts, *entry.events);
-      break;
-    case record_kind::source:
-      if (stage_) stage_->on_source(entry.log_ts, entry.source);
-      break;
-    case record_kind::clock:
-      if (stage_) stage_->on_clock(entry.log_ts);
-      break;
-    default: break;
+  case record_kind::start: {
+    auto rules = bar_rules::load(entry.rules);
+    if (!rules) return tl::unexpected{rules.error()};
+    if (stage_)
+      stage_->on_start(entry.log_ts, *rules);
+    else
+      stage_.emplace(std::move(*rules));
+    break;
+  }
+  case record_kind::events:
+    if (stage_) stage_->on_events(entry.offset, entry.log_ts, *entry.events);
+    break;
+  case record_kind::source:
+    if (stage_) stage_->on_source(entry.log_ts, entry.source);
+    break;
+  case record_kind::clock:
+    if (stage_) stage_->on_clock(entry.log_ts);
+    break;
+  default: break;
   }
   if (!stage_) return fail(errc::corrupt_record, "the log does not begin with its rules");
   output_ = stage_->take_output();
@@ -118,8 +123,9 @@ std::optional<rejected_record> partition_stage::take_rejected(const log_entry& e
     letter.seen_ts = entry.log_ts;
     letter.code = x.code;
     auto id = event_id({x.event.provider, x.event.symbol}, x.event.src_ts, x.event.seq);
-    letter.reason = x.code == errc::late ? id + " came " + std::to_string(x.lateness / millisecond) + " ms after its bars were closed"
-                                         : id + " would make the sums of its bar overflow";
+    letter.reason = x.code == errc::late
+                      ? id + " came " + std::to_string(x.lateness / millisecond) + " ms after its bars were closed"
+                      : id + " would make the sums of its bar overflow";
     letter.byte_offset = x.offset;
     event_batch one;
     one.ingest_ts = x.event.ingest_ts;

@@ -10,8 +10,8 @@ namespace finstream {
 void actor_gauge::on_enqueue(std::int64_t now_ns) {
   auto place = enqueued.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t none = 0;
-  if (sampled_place.load(std::memory_order_relaxed) == 0
-      && sampled_place.compare_exchange_strong(none, place, std::memory_order_relaxed))
+  if (sampled_place.load(std::memory_order_relaxed) == 0 &&
+      sampled_place.compare_exchange_strong(none, place, std::memory_order_relaxed))
     sampled_at_ns.store(now_ns, std::memory_order_relaxed);
 }
 
@@ -21,7 +21,8 @@ void actor_gauge::on_start(std::int64_t now_ns) {
   if (place == 0 || handled.load(std::memory_order_relaxed) + 1 < place) return;
   if (auto since = sampled_at_ns.exchange(0, std::memory_order_relaxed); since != 0) {
     wait_ns.store(now_ns - since, std::memory_order_relaxed);
-    if (now_ns - since > longest_wait_ns.load(std::memory_order_relaxed)) longest_wait_ns.store(now_ns - since, std::memory_order_relaxed);
+    if (now_ns - since > longest_wait_ns.load(std::memory_order_relaxed))
+      longest_wait_ns.store(now_ns - since, std::memory_order_relaxed);
   }
   sampled_place.store(0, std::memory_order_relaxed);
 }
@@ -42,7 +43,8 @@ void directory::enter(const std::string& path, caf::strong_actor_ptr who, std::s
 
 void directory::leave(const std::string& path, const caf::actor_addr& who) {
   std::lock_guard lock{mutex_};
-  if (auto at = entries_.find(path); at != entries_.end() && at->second.who && at->second.who->address() == who) entries_.erase(at);
+  if (auto at = entries_.find(path); at != entries_.end() && at->second.who && at->second.who->address() == who)
+    entries_.erase(at);
 }
 
 caf::strong_actor_ptr directory::find(const std::string& path) const {

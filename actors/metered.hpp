@@ -1,5 +1,5 @@
-// The one way an actor is spawned. It gets a path in the tree and a gauge that other threads can read: how deep its mailbox
-// is, how long messages wait there, how long it works on one, and since when it has been busy.
+// The one way an actor is spawned. It gets a path in the tree and a gauge that other threads can read: how deep its
+// mailbox is, how long messages wait there, how long it works on one, and since when it has been busy.
 #pragma once
 
 #include "runtime/clock/clock.hpp"
@@ -23,12 +23,12 @@ struct actor_gauge {
   std::string path;
   std::atomic<std::uint64_t> enqueued{0};
   std::atomic<std::uint64_t> handled{0};
-  std::atomic<std::int64_t> busy_since_ns{0};     // monotonic; 0 = idle
-  std::atomic<std::uint64_t> processing_ns{0};    // in all
-  std::atomic<std::int64_t> longest_ns{0};        // of one message
-  std::atomic<std::int64_t> wait_ns{0};           // of the last message that was sampled
+  std::atomic<std::int64_t> busy_since_ns{0};  // monotonic; 0 = idle
+  std::atomic<std::uint64_t> processing_ns{0}; // in all
+  std::atomic<std::int64_t> longest_ns{0};     // of one message
+  std::atomic<std::int64_t> wait_ns{0};        // of the last message that was sampled
   std::atomic<std::int64_t> longest_wait_ns{0};
-  std::atomic<bool> crash_asked{false};           // the admin hook: the next message makes it throw
+  std::atomic<bool> crash_asked{false}; // the admin hook: the next message makes it throw
 
   // One message at a time is followed through the mailbox: its place in line, and when it got there.
   std::atomic<std::uint64_t> sampled_place{0};
@@ -43,8 +43,8 @@ struct actor_gauge {
   void on_finish(std::int64_t now_ns);
 };
 
-// Who is where: path -> gauge and handle. An actor that is started again takes its predecessor's place, so handles are looked
-// up when they are needed and never kept across a crash.
+// Who is where: path -> gauge and handle. An actor that is started again takes its predecessor's place, so handles are
+// looked up when they are needed and never kept across a crash.
 class directory {
 public:
   void enter(const std::string& path, caf::strong_actor_ptr who, std::shared_ptr<actor_gauge> gauge);
@@ -54,7 +54,7 @@ public:
     return caf::actor_cast<Handle>(find(path)); // null if nobody is there
   }
   std::vector<std::shared_ptr<actor_gauge>> gauges() const; // sorted by path
-  bool ask_crash(const std::string& path); // false: nobody there
+  bool ask_crash(const std::string& path);                  // false: nobody there
   void clear();
 
 private:
@@ -83,7 +83,8 @@ public:
       actor_gauge& g;
       ~at_end() { g.on_finish(system_clock().monotonic()); } // after an exception too
     } finish{*gauge};
-    if (gauge->crash_asked.exchange(false, std::memory_order_relaxed)) throw std::runtime_error("crash asked for by the admin hook");
+    if (gauge->crash_asked.exchange(false, std::memory_order_relaxed))
+      throw std::runtime_error("crash asked for by the admin hook");
     return Base::consume(what);
   }
 };
@@ -94,10 +95,11 @@ template <class State> using actor_of = caf::stateful_actor<State, metered<typen
 // The exception's own words become the reason of the actor's end: a supervisor says them.
 caf::error describe_exception(std::exception_ptr& what);
 
-// Spawns an actor whose State has `using interface = some_actor`, a constructor taking `actor_of<State>*`, and `behavior()`.
-// `prepare` gets the state before its behaviour is asked for.
+// Spawns an actor whose State has `using interface = some_actor`, a constructor taking `actor_of<State>*`, and
+// `behavior()`. `prepare` gets the state before its behaviour is asked for.
 template <class State, caf::spawn_options Options = caf::no_spawn_options, class Prepare>
-typename State::interface spawn_metered(caf::actor_system& system, directory& where, const std::string& path, Prepare prepare) {
+typename State::interface spawn_metered(caf::actor_system& system, directory& where, const std::string& path,
+                                        Prepare prepare) {
   auto handle = system.spawn<Options>([prepare](actor_of<State>* self) -> typename State::interface::behavior_type {
     self->set_exception_handler([](std::exception_ptr& what) { return describe_exception(what); });
     prepare(self->state);

@@ -15,23 +15,29 @@ void node_metrics::declare(const std::vector<std::string>& feeds, int partitions
     log_records(p), open_windows(p), consumer_lag_ms(p);
     for (auto* child : {"appender", "window"}) actor_restarts("/partitions/" + std::to_string(p) + "/" + child);
   }
-  for (auto code : {errc::malformed_line, errc::missing_field, errc::bad_field, errc::precision, errc::overflow, errc::line_too_long, errc::not_utf8, errc::future})
+  for (auto code : {errc::malformed_line, errc::missing_field, errc::bad_field, errc::precision, errc::overflow,
+                    errc::line_too_long, errc::not_utf8, errc::future})
     errors("ingestor", std::string{to_string(code)});
   for (auto code : {errc::late, errc::overflow}) errors("window", std::string{to_string(code)});
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
-  in_.make_gauge("g6_stream_event_schema_hash_info", "Hash of the schemas of all events; the value is 1.", {"hash"}, {schema_hash}).set(1);
+  in_
+    .make_gauge("g6_stream_event_schema_hash_info", "Hash of the schemas of all events; the value is 1.", {"hash"},
+                {schema_hash})
+    .set(1);
 }
 
 counter& node_metrics::events_ingested(const std::string& feed) {
-  return in_.make_counter("stream_events_ingested_total", "Events read from feeds.", {"bus", "topic", "provider"}, {"embedded", "events", feed});
+  return in_.make_counter("stream_events_ingested_total", "Events read from feeds.", {"bus", "topic", "provider"},
+                          {"embedded", "events", feed});
 }
 counter& node_metrics::feed_lines(const std::string& feed) {
   return in_.make_counter("finstream_feed_lines_total", "Lines read from feeds.", {"feed"}, {feed});
 }
 counter& node_metrics::feed_restarts(const std::string& feed) {
-  return in_.make_counter("finstream_feed_restarts_total", "Times a feed's process was started again.", {"feed"}, {feed});
+  return in_.make_counter("finstream_feed_restarts_total", "Times a feed's process was started again.", {"feed"},
+                          {feed});
 }
 gauge& node_metrics::feed_up(const std::string& feed) {
   return in_.make_gauge("finstream_feed_up", "1 while the feed's process is ready.", {"feed"}, {feed});
@@ -40,16 +46,19 @@ counter& node_metrics::duplicates(const std::string& feed) {
   return in_.make_counter("finstream_duplicates_total", "Events that were in the log already.", {"feed"}, {feed});
 }
 counter& node_metrics::errors(const std::string& component, const std::string& reason) {
-  return in_.make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"}, {component, reason});
+  return in_.make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"},
+                          {component, reason});
 }
 counter& node_metrics::actor_restarts(const std::string& path) {
   return in_.make_counter("finstream_actor_restarts_total", "Actors started again after a crash.", {"actor"}, {path});
 }
 counter& node_metrics::log_records(int partition) {
-  return in_.make_counter("finstream_log_records_total", "Records written to the log.", {"partition"}, {std::to_string(partition)});
+  return in_.make_counter("finstream_log_records_total", "Records written to the log.", {"partition"},
+                          {std::to_string(partition)});
 }
 counter& node_metrics::bars_flushed(const std::string& window_ms, const std::string& symbol) {
-  return in_.make_counter("microbatch_flush_total", "Bars published, by window and symbol; past limits.metric_symbols the symbol is \"other\".",
+  return in_.make_counter("microbatch_flush_total",
+                          "Bars published, by window and symbol; past limits.metric_symbols the symbol is \"other\".",
                           {"window_ms", "symbol"}, {window_ms, symbol});
 }
 counter& node_metrics::rows_flushed(const std::string& window_ms) {
@@ -59,26 +68,38 @@ gauge& node_metrics::open_windows(int partition) {
   return in_.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition)});
 }
 gauge& node_metrics::consumer_lag_ms(int partition) {
-  return in_.make_gauge("stream_consumer_lag_ms", "How old the last record was when its consumer had dealt with it.", {"topic", "group", "consumer"},
-                        {"events", "window", std::to_string(partition)});
+  return in_.make_gauge("stream_consumer_lag_ms", "How old the last record was when its consumer had dealt with it.",
+                        {"topic", "group", "consumer"}, {"events", "window", std::to_string(partition)});
 }
 histogram& node_metrics::write_seconds() {
-  return in_.make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.", latency_bounds_seconds(), {"table"}, {"log"});
+  return in_.make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",
+                            latency_bounds_seconds(), {"table"}, {"log"});
 }
 histogram& node_metrics::window_latency_ms() {
-  return in_.make_histogram("microbatch_window_latency_ms", "How long the bars stage worked on one record of the log.", latency_bounds_ms());
+  return in_.make_histogram("microbatch_window_latency_ms", "How long the bars stage worked on one record of the log.",
+                            latency_bounds_ms());
 }
 histogram& node_metrics::pipeline_lag_seconds() {
-  return in_.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.", latency_bounds_seconds());
+  return in_.make_histogram("finstream_pipeline_lag_seconds", "From reading an event's line to its being in its bars.",
+                            latency_bounds_seconds());
 }
-counter& node_metrics::http_requests() { return in_.make_counter("finstream_http_requests_total", "HTTP requests answered."); }
+counter& node_metrics::http_requests() {
+  return in_.make_counter("finstream_http_requests_total", "HTTP requests answered.");
+}
 gauge& node_metrics::clients() { return in_.make_gauge("finstream_clients", "WebSocket connections that are open."); }
-gauge& node_metrics::cpu_seconds() { return in_.make_gauge("finstream_process_cpu_seconds", "User and system time of the node, all threads."); }
-gauge& node_metrics::resident_bytes() { return in_.make_gauge("finstream_process_resident_bytes", "Resident memory of the node."); }
+gauge& node_metrics::cpu_seconds() {
+  return in_.make_gauge("finstream_process_cpu_seconds", "User and system time of the node, all threads.");
+}
+gauge& node_metrics::resident_bytes() {
+  return in_.make_gauge("finstream_process_resident_bytes", "Resident memory of the node.");
+}
 gauge& node_metrics::log_bytes() { return in_.make_gauge("finstream_log_bytes", "Bytes of the data directory."); }
 gauge& node_metrics::written_bytes() {
-  return in_.make_gauge("finstream_log_written_bytes", "Bytes written to the disk by this process, flushes and compactions included.");
+  return in_.make_gauge("finstream_log_written_bytes",
+                        "Bytes written to the disk by this process, flushes and compactions included.");
 }
-gauge& node_metrics::appended_bytes() { return in_.make_gauge("finstream_log_appended_bytes", "Bytes of records given to the log by this process."); }
+gauge& node_metrics::appended_bytes() {
+  return in_.make_gauge("finstream_log_appended_bytes", "Bytes of records given to the log by this process.");
+}
 
 } // namespace finstream

@@ -1,5 +1,5 @@
-// Every metric of the node, on one page: name, meaning, labels. Actors ask for a handle here and nowhere else, so the list in
-// docs/metrics.md, printed from a registry on which `declare` was called, is complete.
+// Every metric of the node, on one page: name, meaning, labels. Actors ask for a handle here and nowhere else, so the
+// list in docs/metrics.md, printed from a registry on which `declare` was called, is complete.
 #pragma once
 
 #include "runtime/metrics/metrics.hpp"

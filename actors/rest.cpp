@@ -45,8 +45,12 @@ http_response answer_readiness(const node_context& node) {
   auto partitions = node.config->partitions;
   auto recovered = node.figures->partitions_recovered.load(), caught_up = node.figures->partitions_caught_up.load();
   if (node.figures->draining) return problem(503, errc::stopped, "the node is draining");
-  if (recovered < partitions) return problem(503, errc::overloaded, fmt::format("{} of {} partitions have read their log's end", recovered, partitions));
-  if (caught_up < partitions) return problem(503, errc::overloaded, fmt::format("{} of {} partitions have caught up with their log", caught_up, partitions));
+  if (recovered < partitions)
+    return problem(503, errc::overloaded,
+                   fmt::format("{} of {} partitions have read their log's end", recovered, partitions));
+  if (caught_up < partitions)
+    return problem(503, errc::overloaded,
+                   fmt::format("{} of {} partitions have caught up with their log", caught_up, partitions));
   return {200, "application/json", "{\"status\":\"ready\"}\n"};
 }
 
@@ -83,10 +87,11 @@ std::string tree_line(const actor_gauge& gauge, const std::string& state, nanose
   auto handled = gauge.handled.load();
   std::string out = "{\"path\":";
   append_json_string(out, gauge.path);
-  out += fmt::format(R"(,"mailbox":{},"wait_us":{},"longest_wait_us":{},"handled":{},"mean_us":{:.1f},"longest_us":{},"busy_ms":{},"state":{}}})",
-                     gauge.depth(), gauge.wait_ns.load() / 1000, gauge.longest_wait_ns.load() / 1000, handled,
-                     handled == 0 ? 0.0 : static_cast<double>(gauge.processing_ns.load()) / 1000.0 / static_cast<double>(handled),
-                     gauge.longest_ns.load() / 1000, busy == 0 ? 0 : (now - busy) / millisecond, state.empty() ? "null" : state);
+  out += fmt::format(
+    R"(,"mailbox":{},"wait_us":{},"longest_wait_us":{},"handled":{},"mean_us":{:.1f},"longest_us":{},"busy_ms":{},"state":{}}})",
+    gauge.depth(), gauge.wait_ns.load() / 1000, gauge.longest_wait_ns.load() / 1000, handled,
+    handled == 0 ? 0.0 : static_cast<double>(gauge.processing_ns.load()) / 1000.0 / static_cast<double>(handled),
+    gauge.longest_ns.load() / 1000, busy == 0 ? 0 : (now - busy) / millisecond, state.empty() ? "null" : state);
   return out;
 }
 

@@ -20,7 +20,9 @@ session_state::interface::behavior_type session_state::behavior() {
     [this](verb::said, const std::string& text) { on_said(text); },
     [this](verb::closed, std::uint16_t, const std::string&) { on_closed(); },
     [this](verb::stop) { self_->quit(); },
-    [this](verb::status) -> status_report { return {"/sessions/" + std::to_string(connection_), "{}"}; },
+    [this](verb::status) -> status_report {
+      return {"/sessions/" + std::to_string(connection_), "{}"};
+    },
   };
 }
 
@@ -48,7 +50,8 @@ void session_state::on_said(const std::string& text) {
     append_json_timestamp(pong, context_->time->now());
     return reply(pong + "}");
   }
-  refuse(&*command, errc::bad_command, "this node has no action \"" + command->action.substr(0, 40) + "\"; there are " + wire_actions());
+  refuse(&*command, errc::bad_command,
+         "this node has no action \"" + command->action.substr(0, 40) + "\"; there are " + wire_actions());
 }
 
 void session_state::on_subscription(client_command command, bool add) {
@@ -62,7 +65,8 @@ void session_state::on_subscription(client_command command, bool add) {
       wanted.erase(*pattern);
   }
   auto limit = context_->config->gateway.max_subscriptions;
-  if (add && wanted.size() > limit) return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
+  if (add && wanted.size() > limit)
+    return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
   auto hub = context_->where->find_as<hub_actor>("/hub");
   if (!hub) return refuse(&command, errc::overloaded, "the node is starting: try again");
   channels_ = std::move(wanted);
@@ -72,17 +76,20 @@ void session_state::on_subscription(client_command command, bool add) {
 void session_state::refuse(const client_command* command, errc code, const std::string& message) {
   std::string text = R"({"type":"error")";
   if (command != nullptr && command->has_id) text += ",\"id\":", append_json_integer(text, command->id);
-  text += fmt::format(R"(,"code":{},"name":"{}","temporary":{},"message":)", static_cast<int>(code), to_string(code), is_temporary(code));
+  text += fmt::format(R"(,"code":{},"name":"{}","temporary":{},"message":)", static_cast<int>(code), to_string(code),
+                      is_temporary(code));
   append_json_string(text, message);
   reply(text + "}");
 }
 
 void session_state::reply(std::string object) {
-  if (auto to = links_->find(connection_)) to->send(std::make_shared<const block>(block{std::move(object), 1, context_->time->monotonic()}));
+  if (auto to = links_->find(connection_))
+    to->send(std::make_shared<const block>(block{std::move(object), 1, context_->time->monotonic()}));
 }
 
 void session_state::on_closed() {
-  if (auto hub = context_->where->find_as<hub_actor>("/hub")) self_->send(hub, subscription_change{connection_, false, true, {}});
+  if (auto hub = context_->where->find_as<hub_actor>("/hub"))
+    self_->send(hub, subscription_change{connection_, false, true, {}});
   self_->quit();
 }
 

@@ -1,5 +1,5 @@
-// SESSION: one client's WebSocket. It greets, reads commands, refuses what makes no sense, and passes subscriptions on to the
-// hub, which answers them in order with the data. Data never passes through here.
+// SESSION: one client's WebSocket. It greets, reads commands, refuses what makes no sense, and passes subscriptions on
+// to the hub, which answers them in order with the data. Data never passes through here.
 #pragma once
 
 #include "actors/context.hpp"

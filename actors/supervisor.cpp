@@ -14,10 +14,13 @@ constexpr auto look_after_stops_every = std::chrono::milliseconds{50};
 
 // Overtakes the backlog: an exit message of normal priority would wait behind it.
 void send_kill(const caf::actor& who) {
-  caf::anon_send<caf::message_priority::high>(who, caf::exit_msg{who.address(), caf::make_error(caf::exit_reason::kill)});
+  caf::anon_send<caf::message_priority::high>(who,
+                                              caf::exit_msg{who.address(), caf::make_error(caf::exit_reason::kill)});
 }
 
-bool is_normal(const caf::error& reason) { return !reason || reason == caf::exit_reason::normal || reason == caf::exit_reason::user_shutdown; }
+bool is_normal(const caf::error& reason) {
+  return !reason || reason == caf::exit_reason::normal || reason == caf::exit_reason::user_shutdown;
+}
 
 } // namespace
 
@@ -49,7 +52,8 @@ supervisor_state::~supervisor_state() {
     if (child.handle) send_kill(child.handle);
 }
 
-// If this supervisor takes the place of one that crashed, that one's children must be gone first: a partition has one writer.
+// If this supervisor takes the place of one that crashed, that one's children must be gone first: a partition has one
+// writer.
 void supervisor_state::start_all() {
   for (std::size_t i = 0; i < children_.size(); ++i)
     if (auto old = context_->where->find_as<caf::actor>(child_path(i))) {
@@ -80,7 +84,8 @@ void supervisor_state::on_down(const caf::down_msg& down) {
       for (std::size_t i = 0; i < children_.size(); ++i) start(i);
     return;
   }
-  auto at = std::find_if(children_.begin(), children_.end(), [&](auto& c) { return c.handle && c.handle.address() == down.source; });
+  auto at = std::find_if(children_.begin(), children_.end(),
+                         [&](auto& c) { return c.handle && c.handle.address() == down.source; });
   if (at == children_.end()) return; // of an earlier life
   auto index = static_cast<std::size_t>(at - children_.begin());
   context_->where->leave(child_path(index), down.source);
@@ -114,7 +119,8 @@ void supervisor_state::on_crash(std::size_t index, const std::string& reason) {
   restart_from(first, last);
 }
 
-// Stops those of [first, last) that still run, in reverse order of their start; all are started again when they are gone.
+// Stops those of [first, last) that still run, in reverse order of their start; all are started again when they are
+// gone.
 void supervisor_state::restart_from(std::size_t first, std::size_t last) {
   auto waiting = false;
   for (auto i = last; i-- > first;) {
@@ -148,7 +154,8 @@ void supervisor_state::on_pulse() {
   for (std::size_t i = 0; i < children_.size(); ++i) {
     auto& child = children_[i];
     if (!child.stopping || !child.handle || child.stop_by == 0) continue;
-    if (context_->time->monotonic() < child.stop_by) return self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
+    if (context_->time->monotonic() < child.stop_by)
+      return self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
     log::warning(child_path(i), "did not finish within its time and is killed");
     child.stop_by = 0;
     send_kill(child.handle);
@@ -171,15 +178,18 @@ status_report supervisor_state::status() const {
     if (i != 0) out += ',';
     out += R"({"path":)";
     append_json_string(out, child_path(i));
-    out += fmt::format(R"(,"running":{},"starts":{},"last_reason":)", static_cast<bool>(children_[i].handle), children_[i].starts);
+    out += fmt::format(R"(,"running":{},"starts":{},"last_reason":)", static_cast<bool>(children_[i].handle),
+                       children_[i].starts);
     append_json_string(out, children_[i].last_reason);
     out += '}';
   }
   return {path_, out + "]}"};
 }
 
-caf::actor spawn_supervisor(caf::actor_system& system, node_context* context, const std::string& path, supervisor_plan plan) {
-  auto handle = spawn_metered<supervisor_state>(system, *context->where, path, [=](supervisor_state& state) { state.prepare(context, path, plan); });
+caf::actor spawn_supervisor(caf::actor_system& system, node_context* context, const std::string& path,
+                            supervisor_plan plan) {
+  auto handle = spawn_metered<supervisor_state>(system, *context->where, path,
+                                                [=](supervisor_state& state) { state.prepare(context, path, plan); });
   return caf::actor_cast<caf::actor>(handle);
 }
 

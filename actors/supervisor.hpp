@@ -1,6 +1,6 @@
-// SUPERVISOR: starts children in order from their specs, starts them again when they crash, stops them in reverse order. The
-// meaning is OTP's: strategies one_for_one, rest_for_one and one_for_all; restart permanent, transient or temporary; more
-// restarts than `intensity` within `period` are passed on to the parent as a crash of this supervisor.
+// SUPERVISOR: starts children in order from their specs, starts them again when they crash, stops them in reverse
+// order. The meaning is OTP's: strategies one_for_one, rest_for_one and one_for_all; restart permanent, transient or
+// temporary; more restarts than `intensity` within `period` are passed on to the parent as a crash of this supervisor.
 #pragma once
 
 #include "actors/context.hpp"
@@ -42,7 +42,7 @@ private:
   struct running {
     caf::actor handle;
     std::uint64_t starts = 0;
-    nanoseconds stop_by = 0;   // monotonic; when its patience ends
+    nanoseconds stop_by = 0; // monotonic; when its patience ends
     bool stopping = false;
     std::string last_reason;
   };
@@ -66,10 +66,11 @@ private:
   std::optional<restart_intensity> intensity_;
   bool stopping_ = false;
   std::vector<caf::actor_addr> predecessors_; // children of an earlier life of this path that have yet to end
-  std::vector<std::size_t> to_start_; // children to start again once the ones being stopped are gone
+  std::vector<std::size_t> to_start_;         // children to start again once the ones being stopped are gone
 };
 
 // Spawns a supervisor under `path`, with its children under it.
-caf::actor spawn_supervisor(caf::actor_system& system, node_context* context, const std::string& path, supervisor_plan plan);
+caf::actor spawn_supervisor(caf::actor_system& system, node_context* context, const std::string& path,
+                            supervisor_plan plan);
 
 } // namespace finstream

@@ -47,7 +47,8 @@ void window_state::recover() {
   if (state.empty()) return;
   if (auto loaded = stage_.load(state); !loaded) {
     // The log is the truth: without the snapshot it is only a longer way.
-    log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset, loaded.error().message);
+    log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset,
+                 loaded.error().message);
     stage_ = {};
     return;
   }
@@ -146,8 +147,8 @@ void window_state::on_stop() {
 }
 
 status_report window_state::status() const {
-  return {path_, fmt::format(R"({{"next":{},"snapshot_at":{},"open_windows":{},"series":{},"caught_up":{}}})", next_, snapshot_at_,
-                             stage_.open_windows(), stage_.series_count(), caught_up_)};
+  return {path_, fmt::format(R"({{"next":{},"snapshot_at":{},"open_windows":{},"series":{},"caught_up":{}}})", next_,
+                             snapshot_at_, stage_.open_windows(), stage_.series_count(), caught_up_)};
 }
 
 } // namespace finstream

@@ -1,8 +1,8 @@
-// WINDOW: the bars of one partition. It pulls the log's entries from the appender, or reads them from the log where it is
-// behind, gives them to the pure stage, and hands what comes of it back to the appender to be written.
+// WINDOW: the bars of one partition. It pulls the log's entries from the appender, or reads them from the log where it
+// is behind, gives them to the pure stage, and hands what comes of it back to the appender to be written.
 //
-// It keeps at most one result underway, so nothing can pile up. A restart loads the last snapshot and goes over the log from
-// there; what is already written is computed again and recognised by the appender.
+// It keeps at most one result underway, so nothing can pile up. A restart loads the last snapshot and goes over the log
+// from there; what is already written is computed again and recognised by the appender.
 #pragma once
 
 #include "actors/context.hpp"
@@ -38,9 +38,9 @@ private:
   std::uint16_t partition_ = 0;
   std::string path_;
   partition_stage stage_;
-  std::uint64_t next_ = 0;        // offset of the next entry to look at
-  stage_result result_;           // being put together
-  bool underway_ = false;         // a result is with the appender
+  std::uint64_t next_ = 0; // offset of the next entry to look at
+  stage_result result_;    // being put together
+  bool underway_ = false;  // a result is with the appender
   bool pulling_ = false;
   bool snapshot_due_ = false;
   bool stopping_ = false;

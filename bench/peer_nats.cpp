@@ -1,5 +1,5 @@
-// NATS JetStream at our job: one producer that publishes 170-byte lines asynchronously (1000 underway), one consumer that
-// fetches and acknowledges them, at the same time.   usage: peer_nats PORT EVENTS   -> one JSON object
+// NATS JetStream at our job: one producer that publishes 170-byte lines asynchronously (1000 underway), one consumer
+// that fetches and acknowledges them, at the same time.   usage: peer_nats PORT EVENTS   -> one JSON object
 #include <nats/nats.h>
 
 #include <cstdio>
@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
       natsMsgList_Destroy(&list);
     }
   }};
-  std::string line = R"({"ver":1,"provider":"synthetic","symbol":"SYM042","kind":"tick","src_ts":"2026-11-21T09:10:00.123456789Z","price":425.15,"size":1200,"seq":)";
+  std::string line =
+    R"({"ver":1,"provider":"synthetic","symbol":"SYM042","kind":"tick","src_ts":"2026-11-21T09:10:00.123456789Z","price":425.15,"size":1200,"seq":)";
   for (long i = 0; i < events; ++i) {
     auto text = line + std::to_string(10'000'000 + i) + R"(,"note":"----"})";
     must(js_PublishAsync(js, "events", text.data(), static_cast<int>(text.size()), nullptr), "publish");

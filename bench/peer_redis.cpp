@@ -1,5 +1,5 @@
-// Redis Streams at our job: one producer that pipelines 1000 XADDs of a 170-byte line, one consumer that reads them in a group
-// and acknowledges, at the same time.   usage: peer_redis PORT EVENTS   -> one JSON object
+// Redis Streams at our job: one producer that pipelines 1000 XADDs of a 170-byte line, one consumer that reads them in
+// a group and acknowledges, at the same time.   usage: peer_redis PORT EVENTS   -> one JSON object
 #include <hiredis/hiredis.h>
 
 #include <cstdio>
@@ -20,13 +20,15 @@ double now() {
 
 redisContext* connect(int port) {
   auto* c = redisConnect("127.0.0.1", port);
-  if (c == nullptr || c->err != 0) std::fprintf(stderr, "peer_redis: cannot connect to 127.0.0.1:%d\n", port), std::exit(1);
+  if (c == nullptr || c->err != 0)
+    std::fprintf(stderr, "peer_redis: cannot connect to 127.0.0.1:%d\n", port), std::exit(1);
   return c;
 }
 
 void produce(int port, long events) {
   auto* c = connect(port);
-  std::string line = R"({"ver":1,"provider":"synthetic","symbol":"SYM042","kind":"tick","src_ts":"2026-11-21T09:10:00.123456789Z","price":425.15,"size":1200,"seq":)";
+  std::string line =
+    R"({"ver":1,"provider":"synthetic","symbol":"SYM042","kind":"tick","src_ts":"2026-11-21T09:10:00.123456789Z","price":425.15,"size":1200,"seq":)";
   for (long done = 0; done < events; done += pipeline) {
     for (int i = 0; i < pipeline; ++i) {
       auto text = line + std::to_string(10'000'000 + done + i) + R"(,"note":"----"})";
@@ -44,12 +46,14 @@ void produce(int port, long events) {
 void consume(int port, long events) {
   auto* c = connect(port);
   for (long done = 0; done < events;) {
-    auto* reply = static_cast<redisReply*>(redisCommand(c, "XREADGROUP GROUP g c COUNT 1000 BLOCK 1000 STREAMS events >"));
+    auto* reply =
+      static_cast<redisReply*>(redisCommand(c, "XREADGROUP GROUP g c COUNT 1000 BLOCK 1000 STREAMS events >"));
     if (reply == nullptr) std::exit(1);
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements != 0) {
       auto* entries = reply->element[0]->element[1];
       std::string ack = "XACK events g";
-      for (std::size_t i = 0; i < entries->elements; ++i) ack += std::string{" "} + entries->element[i]->element[0]->str;
+      for (std::size_t i = 0; i < entries->elements; ++i)
+        ack += std::string{" "} + entries->element[i]->element[0]->str;
       done += static_cast<long>(entries->elements);
       freeReplyObject(redisCommand(c, ack.c_str()));
     }

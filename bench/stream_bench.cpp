@@ -1,6 +1,6 @@
-// How long a record takes from the feed's pipe to a client: N WebSocket clients of a running node, subscribed to ticks.*,
-// compare each record's ingest_ts (when its line was read) with the time at which it arrives. One thread, epoll.
-// usage: stream_bench PORT CLIENTS SECONDS   -> one JSON object
+// How long a record takes from the feed's pipe to a client: N WebSocket clients of a running node, subscribed to
+// ticks.*, compare each record's ingest_ts (when its line was read) with the time at which it arrives. One thread,
+// epoll. usage: stream_bench PORT CLIENTS SECONDS   -> one JSON object
 #include "messages/value/timestamp.hpp"
 #include "runtime/clock/clock.hpp"
 
@@ -45,7 +45,8 @@ int open_client(std::uint16_t port) {
   at.sin_family = AF_INET;
   at.sin_port = htons(port);
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket, reinterpret_cast<sockaddr*>(&at), sizeof(at)) != 0) return std::perror("connect"), std::exit(1), -1;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&at), sizeof(at)) != 0)
+    return std::perror("connect"), std::exit(1), -1;
   int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   send_all(socket, "GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -63,12 +64,14 @@ int open_client(std::uint16_t port) {
 // Latencies of the records in `text`; what is left of the last one stays for the next read.
 void take(std::string& text, timestamp now, bool counted, std::vector<double>& latencies_us, std::uint64_t& records) {
   std::size_t done = 0;
-  for (auto at = text.find(mark); at != std::string::npos && at + mark.size() + longest_time < text.size(); at = text.find(mark, done)) {
+  for (auto at = text.find(mark); at != std::string::npos && at + mark.size() + longest_time < text.size();
+       at = text.find(mark, done)) {
     auto begin = at + mark.size();
     auto end = text.find('"', begin);
     ++records;
     if (counted)
-      if (auto then = parse_timestamp(std::string_view{text}.substr(begin, end - begin))) latencies_us.push_back(static_cast<double>(now - *then) / 1e3);
+      if (auto then = parse_timestamp(std::string_view{text}.substr(begin, end - begin)))
+        latencies_us.push_back(static_cast<double>(now - *then) / 1e3);
     done = end;
   }
   auto keep = std::min(text.size() - done, mark.size() + longest_time + 1);
@@ -115,8 +118,10 @@ int main(int argc, char** argv) {
     }
   }
   std::sort(latencies_us.begin(), latencies_us.end());
-  std::printf("{\"name\":\"stream\",\"clients\":%zu,\"deliveries\":%llu,\"lost_clients\":%llu,\"p50_us\":%.0f,\"p90_us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n",
-              clients.size(), static_cast<unsigned long long>(records), static_cast<unsigned long long>(lost), at_share(latencies_us, 0.5),
-              at_share(latencies_us, 0.9), at_share(latencies_us, 0.99), at_share(latencies_us, 1.0));
+  std::printf("{\"name\":\"stream\",\"clients\":%zu,\"deliveries\":%llu,\"lost_clients\":%llu,\"p50_us\":%.0f,\"p90_"
+              "us\":%.0f,\"p99_us\":%.0f,\"max_us\":%.0f}\n",
+              clients.size(), static_cast<unsigned long long>(records), static_cast<unsigned long long>(lost),
+              at_share(latencies_us, 0.5), at_share(latencies_us, 0.9), at_share(latencies_us, 0.99),
+              at_share(latencies_us, 1.0));
   return 0;
 }

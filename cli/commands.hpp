@@ -1,5 +1,5 @@
-// The verbs. Each adds itself to the command line and leaves what is to be run in `chosen`: a function that gives the exit
-// code (0 done, 1 it failed or found something, 2 the command line is wrong).
+// The verbs. Each adds itself to the command line and leaves what is to be run in `chosen`: a function that gives the
+// exit code (0 done, 1 it failed or found something, 2 the command line is wrong).
 #pragma once
 
 #include "runtime/config/load.hpp"

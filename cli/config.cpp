@@ -9,17 +9,21 @@
 namespace finstream {
 
 void add_config(CLI::App& app, chosen_command& chosen) {
-  auto* verb = app.add_subcommand("config", "Check a config file, print its effective values, or print the reference of all keys");
+  auto* verb =
+    app.add_subcommand("config", "Check a config file, print its effective values, or print the reference of all keys");
   verb->require_subcommand(1);
   auto path = std::make_shared<std::string>();
 
-  auto* check = verb->add_subcommand("check", "Say whether the file is valid, and each thing that is wrong with its line and column");
+  auto* check = verb->add_subcommand(
+    "check", "Say whether the file is valid, and each thing that is wrong with its line and column");
   check->add_option("file,-c,--config", *path, "The config file")->required()->type_name("FILE");
   check->callback([path, &chosen] {
     chosen = [path] {
       auto config = load_settings(*path);
       if (!config) return report(config.error());
-      return fmt::print("{} is valid: {} feeds, {} partitions, data in {}\n", *path, config->feeds.size(), config->partitions, config->data_directory), 0;
+      return fmt::print("{} is valid: {} feeds, {} partitions, data in {}\n", *path, config->feeds.size(),
+                        config->partitions, config->data_directory),
+             0;
     };
   });
 
@@ -33,7 +37,8 @@ void add_config(CLI::App& app, chosen_command& chosen) {
     };
   });
 
-  auto* reference = verb->add_subcommand("reference", "Print every key with its type, default, range and meaning, as Markdown");
+  auto* reference =
+    verb->add_subcommand("reference", "Print every key with its type, default, range and meaning, as Markdown");
   reference->callback([&chosen] { chosen = [] { return fmt::print("{}", settings_reference()), 0; }; });
 }
 

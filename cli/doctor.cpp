@@ -1,5 +1,5 @@
-// finstream doctor: looks at the machine, the config, the data directory and the ports, and says what is wrong with each and
-// what to do.
+// finstream doctor: looks at the machine, the config, the data directory and the ports, and says what is wrong with
+// each and what to do.
 #include "cli/commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -37,11 +37,15 @@ private:
 void examine_machine(findings& out) {
   fmt::print("machine\n");
   auto cores = std::thread::hardware_concurrency();
-  out.good(fmt::format("{} cores, {} MiB of memory", cores, static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) >> 20));
+  out.good(fmt::format(
+    "{} cores, {} MiB of memory", cores,
+    static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) >> 20));
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   if (files.rlim_cur < least_open_files)
-    out.note(fmt::format("{} files may be open at once: each client is one; raise it with `ulimit -n {}` or LimitNOFILE=", files.rlim_cur, least_open_files * 4));
+    out.note(fmt::format(
+      "{} files may be open at once: each client is one; raise it with `ulimit -n {}` or LimitNOFILE=", files.rlim_cur,
+      least_open_files * 4));
   else
     out.good(fmt::format("{} files may be open at once", files.rlim_cur));
 }
@@ -53,7 +57,9 @@ void examine_data(findings& out, const settings& config) {
   fs::path directory{config.data_directory};
   auto existing = fs::absolute(directory, error);
   while (!fs::exists(existing, error) && existing.has_relative_path()) existing = existing.parent_path();
-  if (access(existing.c_str(), W_OK) != 0) out.bad(fmt::format("{} cannot be written by this user: give it to the user that runs the node", existing.string()));
+  if (access(existing.c_str(), W_OK) != 0)
+    out.bad(
+      fmt::format("{} cannot be written by this user: give it to the user that runs the node", existing.string()));
   auto space = fs::space(existing, error);
   if (error)
     out.bad(fmt::format("free space of {} is not known: {}", existing.string(), error.message()));
@@ -78,7 +84,8 @@ void examine_feeds(findings& out, const settings& config, const std::string& bes
   if (config.feeds.empty()) out.note("none is configured");
   for (auto& feed : config.feeds) {
     auto& program = feed.command.front();
-    auto found = program.find('/') != std::string::npos ? access(program.c_str(), X_OK) == 0 : access((beside + "/" + program).c_str(), X_OK) == 0;
+    auto found = program.find('/') != std::string::npos ? access(program.c_str(), X_OK) == 0
+                                                        : access((beside + "/" + program).c_str(), X_OK) == 0;
     std::string_view path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
     while (!found && program.find('/') == std::string::npos && !path.empty()) {
       auto colon = path.find(':');
@@ -98,16 +105,19 @@ void examine_port(findings& out, const settings& config) {
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_port = htons(static_cast<std::uint16_t>(config.gateway.port));
-  if (inet_pton(AF_INET, config.gateway.address.c_str(), &at.sin_addr) != 1) return out.note(fmt::format("{} is not an IPv4 address: not tried", config.gateway.address));
+  if (inet_pton(AF_INET, config.gateway.address.c_str(), &at.sin_addr) != 1)
+    return out.note(fmt::format("{} is not an IPv4 address: not tried", config.gateway.address));
   auto handle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int on = 1;
   setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (bind(handle, reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0)
     out.good(fmt::format("{}:{} is free", config.gateway.address, config.gateway.port));
   else
-    out.bad(fmt::format("{}:{} cannot be opened ({}): stop what uses it, or set gateway.port", config.gateway.address, config.gateway.port, std::strerror(errno)));
+    out.bad(fmt::format("{}:{} cannot be opened ({}): stop what uses it, or set gateway.port", config.gateway.address,
+                        config.gateway.port, std::strerror(errno)));
   close(handle);
-  if (config.gateway.crash_hook) out.note("gateway.crash_hook is on: anyone who reaches the port can crash actors; it is for tests");
+  if (config.gateway.crash_hook)
+    out.note("gateway.crash_hook is on: anyone who reaches the port can crash actors; it is for tests");
 }
 
 int examine(const std::string& path) {
@@ -134,7 +144,8 @@ int examine(const std::string& path) {
 
 void add_doctor(CLI::App& app, chosen_command& chosen) {
   auto path = std::make_shared<std::string>();
-  auto* verb = app.add_subcommand("doctor", "Say what is wrong with this machine, the config, the data directory and the ports");
+  auto* verb =
+    app.add_subcommand("doctor", "Say what is wrong with this machine, the config, the data directory and the ports");
   add_config_option(*verb, *path);
   verb->callback([path, &chosen] { chosen = [path] { return examine(*path); }; });
 }

@@ -13,10 +13,14 @@ int report(const failure& what) {
   return 1;
 }
 
-expected<settings> settings_from(const std::string& path) { return path.empty() ? expected<settings>{settings{}} : load_settings(path); }
+expected<settings> settings_from(const std::string& path) {
+  return path.empty() ? expected<settings>{settings{}} : load_settings(path);
+}
 
 void add_config_option(CLI::App& verb, std::string& path) {
-  verb.add_option("-c,--config", path, "The config file; without one every key has its default")->envname("FINSTREAM_CONFIG")->type_name("FILE");
+  verb.add_option("-c,--config", path, "The config file; without one every key has its default")
+    ->envname("FINSTREAM_CONFIG")
+    ->type_name("FILE");
 }
 
 expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
@@ -33,8 +37,10 @@ int main(int argc, char** argv) {
   CLI::App app{"FinStream: feeds in, exact OHLCV bars out, to stores and WebSocket clients"};
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "The help of every command");
-  app.footer("First steps:\n  finstream run --config config/demo.yaml\n  finstream bars --config config/demo.yaml --symbol SYM000 --interval 1s\n"
-             "  finstream tail 'bars.1s.*'\n\nExit codes: 0 done, 1 it failed or found something, 2 the command line is wrong.");
+  app.footer(
+    "First steps:\n  finstream run --config config/demo.yaml\n  finstream bars --config config/demo.yaml --symbol "
+    "SYM000 --interval 1s\n"
+    "  finstream tail 'bars.1s.*'\n\nExit codes: 0 done, 1 it failed or found something, 2 the command line is wrong.");
   chosen_command chosen;
   add_run(app, chosen);
   add_tail(app, chosen);

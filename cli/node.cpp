@@ -41,8 +41,9 @@ expected<void> hold_partitions(bus& log, int partitions) {
   auto saved = log.get("node", "partitions");
   if (!saved) return tl::unexpected{saved.error()};
   if (*saved && **saved != std::to_string(partitions))
-    return fail(errc::incompatible, "the data directory was created with partitions: " + **saved + ", the config says " + std::to_string(partitions)
-                                      + ": set it back, or give this node a new data directory");
+    return fail(errc::incompatible, "the data directory was created with partitions: " + **saved +
+                                      ", the config says " + std::to_string(partitions) +
+                                      ": set it back, or give this node a new data directory");
   if (*saved) return {};
   transaction tx;
   tx.writes.push_back({"node", "partitions", std::to_string(partitions)});
@@ -58,24 +59,27 @@ supervised_child partition_child(node_context* context, std::uint16_t partition)
   plan.max_restarts = context->config->supervisor.max_restarts;
   plan.period = context->config->supervisor.period_ms * millisecond;
   auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
-  plan.children.push_back({{"appender", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
-    return caf::actor_cast<caf::actor>(spawn_metered<appender_state, caf::detached>(
-      system, *context->where, path, [=](appender_state& state) { state.prepare(context, partition); }));
-  }});
-  plan.children.push_back({{"window", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
-    return caf::actor_cast<caf::actor>(
-      spawn_metered<window_state>(system, *context->where, path, [=](window_state& state) { state.prepare(context, partition); }));
-  }});
-  return {{std::to_string(partition), restart_kind::permanent, patience},
-          [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+  plan.children.push_back(
+    {{"appender", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+       return caf::actor_cast<caf::actor>(spawn_metered<appender_state, caf::detached>(
+         system, *context->where, path, [=](appender_state& state) { state.prepare(context, partition); }));
+     }});
+  plan.children.push_back(
+    {{"window", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+       return caf::actor_cast<caf::actor>(spawn_metered<window_state>(
+         system, *context->where, path, [=](window_state& state) { state.prepare(context, partition); }));
+     }});
+  return {
+    {std::to_string(partition), restart_kind::permanent, patience},
+    [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
 }
 
 supervised_child feed_child(node_context* context, const feed_settings* feed) {
   auto patience = (feed->stop_grace_ms + context->config->supervisor.stop_timeout_ms) * millisecond;
   return {{feed->name, restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
-    return caf::actor_cast<caf::actor>(
-      spawn_metered<ingestor_state>(system, *context->where, path, [=](ingestor_state& state) { state.prepare(context, feed); }));
-  }};
+            return caf::actor_cast<caf::actor>(spawn_metered<ingestor_state>(
+              system, *context->where, path, [=](ingestor_state& state) { state.prepare(context, feed); }));
+          }};
 }
 
 supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children) {
@@ -85,8 +89,9 @@ supervised_child branch(node_context* context, const std::string& id, std::vecto
   auto patience = nanoseconds{0};
   for (auto& child : children) patience += child.spec.stop_timeout;
   plan.children = std::move(children);
-  return {{id, restart_kind::permanent, patience + second},
-          [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+  return {{id, restart_kind::permanent, patience + second}, [=](caf::actor_system& system, const std::string& path) {
+            return spawn_supervisor(system, context, path, plan);
+          }};
 }
 
 } // namespace
@@ -132,7 +137,8 @@ expected<void> node::open(const std::string& program_directory) {
 
 void node::spawn_tree() {
   auto& s = config_.scheduler;
-  auto threads = s.threads > 0 ? static_cast<std::size_t>(s.threads) : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  auto threads =
+    s.threads > 0 ? static_cast<std::size_t>(s.threads) : std::max<std::size_t>(1, std::thread::hardware_concurrency());
   actors_config_.set("scheduler.max-threads", threads);
   actors_config_.set("scheduler.max-throughput", static_cast<std::size_t>(s.max_throughput));
   actors_config_.set("work-stealing.moderate-poll-attempts", static_cast<std::size_t>(s.moderate_poll_attempts));
@@ -142,22 +148,29 @@ void node::spawn_tree() {
   auto* context = &context_;
   auto patience = config_.supervisor.stop_timeout_ms * millisecond;
   std::vector<supervised_child> partitions, feeds;
-  for (int p = 0; p < config_.partitions; ++p) partitions.push_back(partition_child(context, static_cast<std::uint16_t>(p)));
+  for (int p = 0; p < config_.partitions; ++p)
+    partitions.push_back(partition_child(context, static_cast<std::uint16_t>(p)));
   for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
 
-  // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers last.
+  // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers
+  // last.
   supervisor_plan plan;
   plan.max_restarts = config_.supervisor.max_restarts;
   plan.period = config_.supervisor.period_ms * millisecond;
   plan.children.push_back(branch(context, "partitions", std::move(partitions)));
-  plan.children.push_back({{"hub", restart_kind::permanent, patience}, [=, links = links_](caf::actor_system& system, const std::string& path) {
-    return caf::actor_cast<caf::actor>(spawn_metered<hub_state>(system, *context->where, path, [=](hub_state& state) { state.prepare(context, links); }));
-  }});
+  plan.children.push_back({{"hub", restart_kind::permanent, patience},
+                           [=, links = links_](caf::actor_system& system, const std::string& path) {
+                             return caf::actor_cast<caf::actor>(
+                               spawn_metered<hub_state>(system, *context->where, path,
+                                                        [=](hub_state& state) { state.prepare(context, links); }));
+                           }});
   if (config_.gateway.enabled)
-    plan.children.push_back({{"gateway", restart_kind::permanent, patience}, [=, links = links_, port = port_](caf::actor_system& system, const std::string& path) {
-      return caf::actor_cast<caf::actor>(spawn_metered<gateway_state, caf::detached>(
-        system, *context->where, path, [=](gateway_state& state) { state.prepare(context, links, port); }));
-    }});
+    plan.children.push_back(
+      {{"gateway", restart_kind::permanent, patience},
+       [=, links = links_, port = port_](caf::actor_system& system, const std::string& path) {
+         return caf::actor_cast<caf::actor>(spawn_metered<gateway_state, caf::detached>(
+           system, *context->where, path, [=](gateway_state& state) { state.prepare(context, links, port); }));
+       }});
   plan.children.push_back(branch(context, "feeds", std::move(feeds)));
   root_ = spawn_supervisor(*actors_, context, "/", std::move(plan));
   // Its handle is kept: an actor that nobody can reach is gone.
@@ -172,11 +185,14 @@ void node::spawn_tree() {
 }
 
 void node::measure_process() {
-  registry_.before_exposition([this, &cpu = metrics_.cpu_seconds(), &memory = metrics_.resident_bytes(), &disk = metrics_.log_bytes(),
-                               &written = metrics_.written_bytes(), &appended = metrics_.appended_bytes(), &clients = metrics_.clients()] {
+  registry_.before_exposition([this, &cpu = metrics_.cpu_seconds(), &memory = metrics_.resident_bytes(),
+                               &disk = metrics_.log_bytes(), &written = metrics_.written_bytes(),
+                               &appended = metrics_.appended_bytes(), &clients = metrics_.clients()] {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    auto seconds = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
     cpu.set(seconds(usage.ru_utime) + seconds(usage.ru_stime));
     std::uint64_t pages = 0, resident = 0;
     std::ifstream{"/proc/self/statm"} >> pages >> resident;
@@ -190,20 +206,24 @@ void node::measure_process() {
 }
 
 node_status node::status() const {
-  return {figures_.events, figures_.bars, figures_.duplicates, figures_.dead_letters, links_->count(), lag_->quantile(0.99), *ended_};
+  return {figures_.events,      figures_.bars, figures_.duplicates, figures_.dead_letters, links_->count(),
+          lag_->quantile(0.99), *ended_};
 }
 
 bool node::stop(nanoseconds deadline) {
   figures_.draining = true;
   caf::anon_send<caf::message_priority::high>(root_, verb::stop_v);
   auto give_up_at = system_clock().monotonic() + deadline;
-  while (!*ended_ && system_clock().monotonic() < give_up_at) std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  while (!*ended_ && system_clock().monotonic() < give_up_at)
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
   return *ended_;
 }
 
 node::~node() {
   if (!actors_) return;
-  if (!*ended_) caf::anon_send<caf::message_priority::high>(root_, caf::exit_msg{root_.address(), caf::make_error(caf::exit_reason::kill)});
+  if (!*ended_)
+    caf::anon_send<caf::message_priority::high>(
+      root_, caf::exit_msg{root_.address(), caf::make_error(caf::exit_reason::kill)});
   root_ = watcher_ = nullptr;
   where_.clear();
   links_->set_socket(nullptr);

@@ -1,4 +1,5 @@
-// A node: the composition root. It opens the log, wires the cast, and takes it down again; what runs is said by plan() alone.
+// A node: the composition root. It opens the log, wires the cast, and takes it down again; what runs is said by plan()
+// alone.
 #pragma once
 
 #include "actors/context.hpp"

@@ -1,5 +1,5 @@
-// finstream replay: goes over the log again through the stages that made the bars. With --verify it compares every derived
-// byte with what is stored: a difference means that a stage looked at something other than the log.
+// finstream replay: goes over the log again through the stages that made the bars. With --verify it compares every
+// derived byte with what is stored: a difference means that a stage looked at something other than the log.
 #include "cli/commands.hpp"
 
 #include "actors/log_entries.hpp"
@@ -38,7 +38,8 @@ struct outcome {
 // Walks the records of a derived topic beside the replay.
 class derived_reader {
 public:
-  derived_reader(const bus& log, topic where, std::uint16_t partition) : log_{log}, where_{where}, partition_{partition} {
+  derived_reader(const bus& log, topic where, std::uint16_t partition)
+    : log_{log}, where_{where}, partition_{partition} {
     if (auto range = log.range(where, partition)) offset_ = range->head;
   }
   // The next record, or null at the end.
@@ -64,9 +65,14 @@ private:
 
 void compare(outcome& out, derived_reader& stored, const new_record& made, const char* what) {
   auto* there = stored.next();
-  if (there == nullptr) return out.differ(fmt::format("{} of partition {}: replay gives a record at log time {} that is not stored", what, made.partition, to_string(made.log_ts)));
-  if (there->payload == made.payload && there->count == made.count && there->log_ts == made.log_ts && there->kind == made.kind) return;
-  out.differ(fmt::format("{} of partition {} at offset {}: stored and replayed bytes differ", what, made.partition, there->offset));
+  if (there == nullptr)
+    return out.differ(fmt::format("{} of partition {}: replay gives a record at log time {} that is not stored", what,
+                                  made.partition, to_string(made.log_ts)));
+  if (there->payload == made.payload && there->count == made.count && there->log_ts == made.log_ts &&
+      there->kind == made.kind)
+    return;
+  out.differ(fmt::format("{} of partition {} at offset {}: stored and replayed bytes differ", what, made.partition,
+                         there->offset));
 }
 
 void take_bar(outcome& out, const bar& x, bool verify) {
@@ -86,7 +92,9 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
   auto range = log.range(topic::events, partition);
   if (!range) return tl::unexpected{range.error()};
   if (range->head != 0 && verify)
-    return fail(errc::trimmed, fmt::format("partition {}: the log begins at offset {}; what came before cannot be replayed", partition, range->head));
+    return fail(errc::trimmed,
+                fmt::format("partition {}: the log begins at offset {}; what came before cannot be replayed", partition,
+                            range->head));
   std::uint64_t dealt_with = 0;
   if (auto at = log.get(stage_table, dealt_with_key(partition)); at && *at) dealt_with = offset_from_text(**at);
   derived_reader bars{log, topic::bars, partition}, rejected{log, topic::rejected, partition};
@@ -112,12 +120,17 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
           if (auto* b = std::get_if<bar>(&item)) take_bar(out, *b, verify);
       }
       if (refused && verify)
-        for (auto& letter : refused->items) compare(out, rejected, dead_letter_record(topic::rejected, partition, refused->log_ts, letter), "rejected events");
+        for (auto& letter : refused->items)
+          compare(out, rejected, dead_letter_record(topic::rejected, partition, refused->log_ts, letter),
+                  "rejected events");
     }
   }
   if (verify) {
-    while (bars.next() != nullptr) out.differ(fmt::format("bars of partition {}: a record is stored that the replay does not give", partition));
-    while (rejected.next() != nullptr) out.differ(fmt::format("rejected events of partition {}: a record is stored that the replay does not give", partition));
+    while (bars.next() != nullptr)
+      out.differ(fmt::format("bars of partition {}: a record is stored that the replay does not give", partition));
+    while (rejected.next() != nullptr)
+      out.differ(
+        fmt::format("rejected events of partition {}: a record is stored that the replay does not give", partition));
   }
   return out;
 }
@@ -142,7 +155,8 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   auto log = open_for_reading(*config);
   if (!log) return report(log.error());
   auto partitions = config->partitions;
-  if (auto saved = (*log)->get("node", "partitions"); saved && *saved) partitions = static_cast<int>(offset_from_text(**saved));
+  if (auto saved = (*log)->get("node", "partitions"); saved && *saved)
+    partitions = static_cast<int>(offset_from_text(**saved));
   outcome all;
   std::mutex mutex;
   std::atomic<int> next{0};
@@ -155,7 +169,8 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
         failed = one.error();
         continue;
       }
-      all.events += one->events, all.records += one->records, all.bars += one->bars, all.differences += one->differences;
+      all.events += one->events, all.records += one->records, all.bars += one->bars,
+        all.differences += one->differences;
       all.stored.merge(one->stored);
       all.told.insert(all.told.end(), one->told.begin(), one->told.end());
     }
@@ -168,7 +183,8 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   if (!verify) return 0;
   compare_store(**log, all);
   for (auto& line : all.told) fmt::print("{}\n", line);
-  fmt::print("{} events in {} records of {} partitions replayed: {} bars, {} differences\n", all.events, all.records, partitions, all.bars, all.differences);
+  fmt::print("{} events in {} records of {} partitions replayed: {} bars, {} differences\n", all.events, all.records,
+             partitions, all.bars, all.differences);
   return all.differences == 0 ? 0 : 1;
 }
 
@@ -183,9 +199,14 @@ void add_replay(CLI::App& app, chosen_command& chosen) {
   auto o = std::make_shared<options>();
   auto* verb = app.add_subcommand("replay", "Go over the log again, through the stages that made the bars");
   add_config_option(*verb, o->config);
-  verb->add_flag("--verify", o->verify, "Compare every derived byte with what is stored, and count the differences, instead of printing the bars");
-  verb->add_option("--threads", o->threads, "Partitions replayed at a time")->check(CLI::Range(1, 256))->capture_default_str();
-  verb->footer("Exit code 1 if there is a difference.\nExample:\n  finstream replay --verify --config config/demo.yaml");
+  verb->add_flag(
+    "--verify", o->verify,
+    "Compare every derived byte with what is stored, and count the differences, instead of printing the bars");
+  verb->add_option("--threads", o->threads, "Partitions replayed at a time")
+    ->check(CLI::Range(1, 256))
+    ->capture_default_str();
+  verb->footer(
+    "Exit code 1 if there is a difference.\nExample:\n  finstream replay --verify --config config/demo.yaml");
   verb->callback([o, &chosen] { chosen = [o] { return replay(o->config, o->verify, o->threads); }; });
 }
 

@@ -44,8 +44,9 @@ int run(const std::string& path) {
     return report(started.error());
   }
   auto& live = **started;
-  log::info("node", "{} {} runs: {} partitions, {} feeds, data in {}, durability {}", config->node_name, FINSTREAM_VERSION, config->partitions,
-            config->feeds.size(), config->data_directory, to_string(config->bus.level));
+  log::info("node", "{} {} runs: {} partitions, {} feeds, data in {}, durability {}", config->node_name,
+            FINSTREAM_VERSION, config->partitions, config->feeds.size(), config->data_directory,
+            to_string(config->bus.level));
   for (auto& note : live.recovery().notes) log::warning("node", "{}", note);
 
   auto code = 0;
@@ -66,11 +67,13 @@ int run(const std::string& path) {
   }
   log::info("node", "draining: feeds are stopped, clients told, checkpoints written");
   if (code == 0 && !live.stop(stop_deadline)) {
-    log::error("node", "not everything was done within {} s; the log holds what was acknowledged", stop_deadline / second);
+    log::error("node", "not everything was done within {} s; the log holds what was acknowledged",
+               stop_deadline / second);
     code = 1;
   }
   auto last = live.status();
-  log::info("node", "stopped: {} events, {} bars, {} duplicates, {} dead letters", last.events, last.bars, last.duplicates, last.dead_letters);
+  log::info("node", "stopped: {} events, {} bars, {} duplicates, {} dead letters", last.events, last.bars,
+            last.duplicates, last.dead_letters);
   started->reset();
   log::stop();
   return code;

@@ -33,8 +33,9 @@ status_line::~status_line() {
 }
 
 std::string status_line::text(double events_per_second, const node_status& now) {
-  return fmt::format("{} events/s  bars {}  lag p99 {:.1f} ms  clients {}  errors {}", grouped(static_cast<std::uint64_t>(events_per_second)),
-                     grouped(now.bars), now.lag_p99_seconds * 1e3, now.clients, grouped(now.dead_letters));
+  return fmt::format("{} events/s  bars {}  lag p99 {:.1f} ms  clients {}  errors {}",
+                     grouped(static_cast<std::uint64_t>(events_per_second)), grouped(now.bars),
+                     now.lag_p99_seconds * 1e3, now.clients, grouped(now.dead_letters));
 }
 
 void status_line::refresh(const node_status& now, nanoseconds monotonic) {

@@ -36,7 +36,8 @@ expected<target> where(const options& o) {
   }
   auto config = settings_from(o.config);
   if (!config) return tl::unexpected{config.error()};
-  return target{config->gateway.address == "0.0.0.0" ? "127.0.0.1" : config->gateway.address, static_cast<std::uint16_t>(config->gateway.port)};
+  return target{config->gateway.address == "0.0.0.0" ? "127.0.0.1" : config->gateway.address,
+                static_cast<std::uint16_t>(config->gateway.port)};
 }
 
 int follow(const options& o) {

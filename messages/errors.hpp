@@ -10,7 +10,8 @@
 
 namespace finstream {
 
-// DO NOT CHANGE THESE VALUES: they are in logs, dead letters and clients. Append only; tests/golden/errors.txt holds them.
+// DO NOT CHANGE THESE VALUES: they are in logs, dead letters and clients. Append only; tests/golden/errors.txt holds
+// them.
 enum class errc : std::uint8_t {
   none = 0,
   malformed_line = 1,    // feed author: the line is not one JSON object
@@ -62,7 +63,8 @@ std::string error_list();
 inline void ensure(bool condition, const char* what);
 [[noreturn]] void stop_on_bug(const char* what);
 inline void ensure(bool condition, const char* what) {
-  if (!condition) [[unlikely]] stop_on_bug(what);
+  if (!condition) [[unlikely]]
+    stop_on_bug(what);
 }
 
 } // namespace finstream

@@ -17,12 +17,16 @@ template <class T> struct field {
 template <class T> field(const char*, T&) -> field<T>;
 
 // `template <of<bar> X, class F> auto fields(X& x, F&& f)` takes a bar, const or not.
-template <class X, class T> concept of = std::same_as<std::remove_const_t<X>, T>;
+template <class X, class T>
+concept of = std::same_as<std::remove_const_t<X>, T>;
 
 struct ignore_fields {
   void operator()(auto&&...) const {}
 };
-template <class T> concept message = requires(T& x) { fields(x, ignore_fields{}); };
+template <class T>
+concept message = requires(T& x) {
+  fields(x, ignore_fields{});
+};
 
 // CAF finds these through the namespace of the message.
 template <class Inspector> typename Inspector::result_type inspect(Inspector& f, timestamp& x) { return f(x.ns); }

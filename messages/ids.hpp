@@ -1,5 +1,5 @@
-// The numbers of our message types and verbs. APPEND ONLY, here and in tests/golden/type_ids.txt: they are spoken between
-// nodes.
+// The numbers of our message types and verbs. APPEND ONLY, here and in tests/golden/type_ids.txt: they are spoken
+// between nodes.
 #pragma once
 
 #include "messages/command/feed_output.hpp"
@@ -12,25 +12,25 @@
 #include <caf/type_id.hpp>
 
 CAF_BEGIN_TYPE_ID_BLOCK(finstream_messages, caf::first_custom_type_id)
-  CAF_ADD_TYPE_ID(finstream_messages, (finstream::status_report))
-  CAF_ADD_TYPE_ID(finstream_messages, (finstream::sys_event))
+CAF_ADD_TYPE_ID(finstream_messages, (finstream::status_report))
+CAF_ADD_TYPE_ID(finstream_messages, (finstream::sys_event))
 CAF_END_TYPE_ID_BLOCK(finstream_messages)
 
 CAF_BEGIN_TYPE_ID_BLOCK(finstream_verbs, caf::id_block::finstream_messages::end)
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, status, "status")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, stop, "stop")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, pulse, "pulse")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, append, "append")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, appended, "appended")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, pull, "pull")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, pull_bars, "pull_bars")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, commit, "commit")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, committed, "committed")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, restart, "restart")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, opened, "opened")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, said, "said")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, closed, "closed")
-  CAF_ADD_ATOM(finstream_verbs, finstream::verb, ask, "ask")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, status, "status")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, stop, "stop")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, pulse, "pulse")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, append, "append")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, appended, "appended")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, pull, "pull")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, pull_bars, "pull_bars")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, commit, "commit")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, committed, "committed")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, restart, "restart")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, opened, "opened")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, said, "said")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, closed, "closed")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, ask, "ask")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.

@@ -35,14 +35,14 @@ using bar_reader = caf::typed_actor<caf::reacts_to<fresh_bars>>;
 using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::uint64_t>>;
 
 // The one writer of a partition. Consumers pull from it; it answers when there is something.
-using appender_actor = caf::typed_actor<
-  caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
-  caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
-  caf::reacts_to<verb::pull_bars, std::uint64_t, bar_reader>,
-  // What the window made of the log; answered by `committed` with `dealt_with` once it is written.
-  caf::reacts_to<verb::commit, stage_result, commit_listener>,
-  // INTERNAL: log the passing of time; try again to write.
-  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+using appender_actor =
+  caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
+                   caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
+                   caf::reacts_to<verb::pull_bars, std::uint64_t, bar_reader>,
+                   // What the window made of the log; answered by `committed` with `dealt_with` once it is written.
+                   caf::reacts_to<verb::commit, stage_result, commit_listener>,
+                   // INTERNAL: log the passing of time; try again to write.
+                   caf::reacts_to<verb::pulse>>::extend_with<managed>;
 
 // Events -> bars of one partition.
 using window_actor = caf::typed_actor<
@@ -52,9 +52,7 @@ using window_actor = caf::typed_actor<
 // One feed process -> the log.
 using ingestor_actor = caf::typed_actor<
   // INTERNAL: from the thread that waits for the process.
-  caf::reacts_to<feed_lines>,
-  caf::reacts_to<feed_long_line>,
-  caf::reacts_to<feed_error_line>,
+  caf::reacts_to<feed_lines>, caf::reacts_to<feed_long_line>, caf::reacts_to<feed_error_line>,
   caf::reacts_to<feed_exit>,
   // INTERNAL: deadlines.
   caf::reacts_to<verb::pulse>,
@@ -63,8 +61,7 @@ using ingestor_actor = caf::typed_actor<
 
 // Topics -> connections: encodes each record once.
 using hub_actor = caf::typed_actor<
-  caf::reacts_to<subscription_change>,
-  caf::reacts_to<sys_event>,
+  caf::reacts_to<subscription_change>, caf::reacts_to<sys_event>,
   // INTERNAL: look for appenders that have come back.
   caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<bar_reader>::extend_with<managed>;
 
@@ -78,8 +75,7 @@ using session_actor = caf::typed_actor<
 // HTTP and WebSocket for clients. Requests and connections are named by number: the server's own, kept by the gateway.
 using gateway_actor = caf::typed_actor<
   // INTERNAL: from the server's thread.
-  caf::reacts_to<verb::ask, std::uint64_t>,
-  caf::reacts_to<verb::opened, std::uint64_t>,
+  caf::reacts_to<verb::ask, std::uint64_t>, caf::reacts_to<verb::opened, std::uint64_t>,
   caf::reacts_to<verb::said, std::uint64_t, std::string>,
   caf::reacts_to<verb::closed, std::uint64_t, std::uint16_t, std::string>>::extend_with<managed>;
 

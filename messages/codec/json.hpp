@@ -1,5 +1,5 @@
-// Values and events -> JSON, into a string. Numbers are exact decimals written as JSON numbers; doubles in the shortest form
-// that reads back the same.
+// Values and events -> JSON, into a string. Numbers are exact decimals written as JSON numbers; doubles in the shortest
+// form that reads back the same.
 #pragma once
 
 #include "messages/event/bar.hpp"

@@ -1,5 +1,5 @@
-// Messages <-> msgpack, from their field lists: an array of the fields in order. Fields are only ever added at the end; a
-// reader takes what it knows and leaves what it does not, and a missing field keeps its default.
+// Messages <-> msgpack, from their field lists: an array of the fields in order. Fields are only ever added at the end;
+// a reader takes what it knows and leaves what it does not, and a missing field keeps its default.
 #pragma once
 
 #include "messages/event/bar.hpp"

@@ -1,5 +1,5 @@
-// What ingestors, appenders, windows and the hub say to each other about the log. These travel between actors of one process
-// only, so they share memory instead of being serialised.
+// What ingestors, appenders, windows and the hub say to each other about the log. These travel between actors of one
+// process only, so they share memory instead of being serialised.
 #pragma once
 
 #include "messages/event/bar.hpp"
@@ -33,9 +33,9 @@ struct log_entry {
   std::uint32_t count = 1;
   std::uint8_t kind = 0; // record_kind
   timestamp log_ts;
-  batch_ptr events;      // record_kind::events
-  source_event source;   // record_kind::source
-  std::string rules;     // record_kind::start
+  batch_ptr events;    // record_kind::events
+  source_event source; // record_kind::source
+  std::string rules;   // record_kind::start
 
   std::uint64_t next() const { return offset + count; }
 };
@@ -65,8 +65,8 @@ struct stage_result {
   bool open_windows = false;           // while there are any, the passing of time is logged
 };
 
-// Answer to a pull of events: entries from the offset asked for on, without holes. None and `behind`: it is no longer in
-// memory and must be read from the log.
+// Answer to a pull of events: entries from the offset asked for on, without holes. None and `behind`: it is no longer
+// in memory and must be read from the log.
 struct fresh_entries {
   std::uint16_t partition = 0;
   bool behind = false;

@@ -8,8 +8,8 @@
 namespace finstream {
 
 struct client_command {
-  std::string action;                // hello subscribe unsubscribe ping auth resume
-  std::int64_t id = 0;               // the client's own, echoed
+  std::string action;  // hello subscribe unsubscribe ping auth resume
+  std::int64_t id = 0; // the client's own, echoed
   bool has_id = false;
   std::vector<std::string> channels;
 };
@@ -18,7 +18,7 @@ struct client_command {
 struct subscription_change {
   std::uint64_t connection = 0;
   bool add = true;
-  bool gone = false;                 // the connection has closed: forget it
+  bool gone = false; // the connection has closed: forget it
   client_command command;
 };
 

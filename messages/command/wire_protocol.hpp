@@ -1,5 +1,5 @@
-// Every message between a WebSocket client and a node, as data: docs/websocket_messages.md is printed from it, and a session
-// names the actions there are when it refuses one.
+// Every message between a WebSocket client and a node, as data: docs/websocket_messages.md is printed from it, and a
+// session names the actions there are when it refuses one.
 #pragma once
 
 #include <array>
@@ -27,10 +27,13 @@ inline std::span<const wire_message> wire_protocol() {
     {"node", "unsubscribed", "id?, channels", "the whole effective list"},
     {"node", "pong", "id?, ts", "the node's time"},
     {"node", "error", "id?, code, name, temporary, message", "a command was refused; see errors.md"},
-    {"node", "slow_warning", "queued, limit, age_ms", "half of the send queue is full: read faster, or be closed with 4008"},
-    {"node", "tick, bar, quote", "channel, pos, provider, symbol, src_ts, ingest_ts, seq, prices and sizes", "an event, on channel `ticks.<symbol>`"},
+    {"node", "slow_warning", "queued, limit, age_ms",
+     "half of the send queue is full: read faster, or be closed with 4008"},
+    {"node", "tick, bar, quote", "channel, pos, provider, symbol, src_ts, ingest_ts, seq, prices and sizes",
+     "an event, on channel `ticks.<symbol>`"},
     {"node", "bar", "channel, pos, and the fields of a bar", "a finished bar, on channel `bars.<interval>.<symbol>`"},
-    {"node", "end_of_interval", "channel, pos, provider, interval, start, end, reason", "nothing more comes for this interval of this provider"},
+    {"node", "end_of_interval", "channel, pos, provider, interval, start, end, reason",
+     "nothing more comes for this interval of this provider"},
     {"node", "status", "channel, kind, at, subject, reason", "the system's announcements, on channel `status`"},
   }};
   return all;

@@ -4,8 +4,8 @@ namespace finstream {
 
 std::string_view to_string(bar_state state) {
   switch (state) {
-    case bar_state::final_bar: return "final";
-    case bar_state::revised: return "revised";
+  case bar_state::final_bar: return "final";
+  case bar_state::revised: return "revised";
   }
   return "unknown";
 }
@@ -26,11 +26,11 @@ std::string flags_to_string(std::uint32_t flags) {
 
 std::string_view to_string(interval_reason reason) {
   switch (reason) {
-    case interval_reason::closed: return "closed";
-    case interval_reason::no_trades: return "no_trades";
-    case interval_reason::feed_down: return "feed_down";
-    case interval_reason::halted: return "halted";
-    case interval_reason::paused: return "paused";
+  case interval_reason::closed: return "closed";
+  case interval_reason::no_trades: return "no_trades";
+  case interval_reason::feed_down: return "feed_down";
+  case interval_reason::halted: return "halted";
+  case interval_reason::paused: return "paused";
   }
   return "unknown";
 }

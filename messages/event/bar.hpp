@@ -20,8 +20,8 @@ std::string_view to_string(bar_state state);
 
 // Bits of bar::flags. DO NOT CHANGE THESE VALUES.
 enum bar_flag : std::uint32_t {
-  partial_start = 1,  // the source was first seen inside this window
-  gap = 2,            // the source said, or was seen, to have missed something
+  partial_start = 1, // the source was first seen inside this window
+  gap = 2,           // the source said, or was seen, to have missed something
   halted = 4,
   backfilled = 8,
   truncated_late = 16, // events of this window came too late to count
@@ -52,16 +52,17 @@ struct bar {
   std::string reason;              // why it was revised, or empty
   std::uint64_t first_offset = 0;  // offsets in topic `events` of the partition: the first and last event that count
   std::uint64_t last_offset = 0;
-  std::uint64_t schema = 0;        // hash of this field list
-  std::uint64_t config_hash = 0;   // hash of the settings that decide what a bar is
+  std::uint64_t schema = 0;      // hash of this field list
+  std::uint64_t config_hash = 0; // hash of the settings that decide what a bar is
 
   friend bool operator==(const bar&, const bar&) = default;
 };
 template <of<bar> X, class F> decltype(auto) fields(X& x, F&& f) {
-  return f(field{"provider", x.provider}, field{"symbol", x.symbol}, field{"interval", x.interval}, field{"start", x.start},
-           field{"end", x.end}, field{"open", x.open}, field{"high", x.high}, field{"low", x.low}, field{"close", x.close},
-           field{"volume", x.volume}, field{"vwap", x.vwap}, field{"trades", x.trades}, field{"first_ts", x.first_ts},
-           field{"last_ts", x.last_ts}, field{"revision", x.revision}, field{"state", x.state}, field{"coverage", x.coverage},
+  return f(field{"provider", x.provider}, field{"symbol", x.symbol}, field{"interval", x.interval},
+           field{"start", x.start}, field{"end", x.end}, field{"open", x.open}, field{"high", x.high},
+           field{"low", x.low}, field{"close", x.close}, field{"volume", x.volume}, field{"vwap", x.vwap},
+           field{"trades", x.trades}, field{"first_ts", x.first_ts}, field{"last_ts", x.last_ts},
+           field{"revision", x.revision}, field{"state", x.state}, field{"coverage", x.coverage},
            field{"flags", x.flags}, field{"reason", x.reason}, field{"first_offset", x.first_offset},
            field{"last_offset", x.last_offset}, field{"schema", x.schema}, field{"config_hash", x.config_hash});
 }
@@ -76,8 +77,8 @@ enum class interval_reason : std::uint8_t {
 };
 std::string_view to_string(interval_reason reason);
 
-// Said once per interval and source when it is complete. A silent stretch that is passed in one step is said once for the
-// whole stretch: then end - start is a multiple of the interval.
+// Said once per interval and source when it is complete. A silent stretch that is passed in one step is said once for
+// the whole stretch: then end - start is a multiple of the interval.
 struct end_of_interval {
   std::string provider;
   nanoseconds interval = 0;

@@ -14,10 +14,10 @@ struct dead_letter {
   std::string feed;
   timestamp seen_ts;
   errc code = errc::none;
-  std::string reason;           // the sentence, with the field or value at fault
+  std::string reason;            // the sentence, with the field or value at fault
   std::uint64_t line_number = 0; // of the feed process's output since its start, from 1
   std::uint64_t byte_offset = 0; // of the line's first byte in that output
-  std::string bytes;            // the line as it came, cut at dead_letter_max_bytes
+  std::string bytes;             // the line as it came, cut at dead_letter_max_bytes
 
   friend bool operator==(const dead_letter&, const dead_letter&) = default;
 };

@@ -4,9 +4,9 @@ namespace finstream {
 
 std::string_view to_string(event_kind kind) {
   switch (kind) {
-    case event_kind::tick: return "tick";
-    case event_kind::bar: return "bar";
-    case event_kind::quote: return "quote";
+  case event_kind::tick: return "tick";
+  case event_kind::bar: return "bar";
+  case event_kind::quote: return "quote";
   }
   return "unknown";
 }

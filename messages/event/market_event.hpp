@@ -1,5 +1,6 @@
 // The v1 stream event: a trade (tick), a bar made elsewhere, or a quote. Two forms: `market_event`, whole and readable,
-// for tools and tests; and `event_batch`, the form of the hot path, which holds each name once and each event in 64 bytes.
+// for tools and tests; and `event_batch`, the form of the hot path, which holds each name once and each event in 64
+// bytes.
 #pragma once
 
 #include "messages/field.hpp"
@@ -24,10 +25,10 @@ std::string_view to_string(event_kind kind);
 //   bar    open, high, low, close, volume
 //   quote  bid, ask, bid_size, ask_size
 struct event_row {
-  timestamp src_ts;         // when it happened
-  std::int64_t seq = 0;     // with provider, symbol and src_ts: the event's identity
+  timestamp src_ts;     // when it happened
+  std::int64_t seq = 0; // with provider, symbol and src_ts: the event's identity
   std::array<std::int64_t, 5> values{};
-  std::uint32_t key = 0;    // index into event_batch::keys
+  std::uint32_t key = 0; // index into event_batch::keys
   event_kind kind = event_kind::tick;
   std::uint8_t interval = 0; // index into event_batch::intervals; 0 means none
 
@@ -45,7 +46,7 @@ struct series_key {
 
 // Where a feed is to go on after a restart: what it said on its last appended line.
 struct resume_point {
-  std::string token;  // the feed's own; empty if it gives none
+  std::string token; // the feed's own; empty if it gives none
   timestamp src_ts;
   std::int64_t seq = 0;
 
@@ -55,9 +56,9 @@ struct resume_point {
 // Rows of one feed for one partition, in the order of its lines. Immutable once it is shared.
 struct event_batch {
   std::string feed;
-  timestamp ingest_ts;                              // when the runtime read these lines
+  timestamp ingest_ts;                                 // when the runtime read these lines
   std::shared_ptr<const std::vector<series_key>> keys; // grows by copy; rows index into it
-  std::vector<std::string> intervals{""};           // of bar events, such as "1s"; [0] is none
+  std::vector<std::string> intervals{""};              // of bar events, such as "1s"; [0] is none
   std::vector<event_row> rows;
 };
 using batch_ptr = std::shared_ptr<const event_batch>;
@@ -78,8 +79,8 @@ struct market_event {
 };
 template <of<market_event> X, class F> decltype(auto) fields(X& x, F&& f) {
   return f(field{"ver", x.ver}, field{"provider", x.provider}, field{"symbol", x.symbol}, field{"kind", x.kind},
-           field{"interval", x.interval}, field{"src_ts", x.src_ts}, field{"ingest_ts", x.ingest_ts}, field{"seq", x.seq},
-           field{"values", x.values});
+           field{"interval", x.interval}, field{"src_ts", x.src_ts}, field{"ingest_ts", x.ingest_ts},
+           field{"seq", x.seq}, field{"values", x.values});
 }
 
 market_event spell_out(const event_batch& batch, const event_row& row);

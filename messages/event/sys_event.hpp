@@ -1,4 +1,5 @@
-// The system's own announcements: starts, restarts with their reason, kills, limits reached. Control plane only, no data.
+// The system's own announcements: starts, restarts with their reason, kills, limits reached. Control plane only, no
+// data.
 #pragma once
 
 #include "messages/field.hpp"
@@ -17,11 +18,11 @@ enum class sys_kind : std::uint8_t {
   actor_parked = 2, // too many crashes: it stays down until someone says otherwise
   feed_up = 3,
   feed_down = 4,
-  feed_killed = 5,  // reason BackpressureOverflow and the like
+  feed_killed = 5, // reason BackpressureOverflow and the like
   feed_parked = 6,
   limit_reached = 7,
-  storage = 8,      // torn tail cut, disk full
-  node = 9,         // started, draining, stopped
+  storage = 8, // torn tail cut, disk full
+  node = 9,    // started, draining, stopped
 };
 std::string_view to_string(sys_kind kind);
 

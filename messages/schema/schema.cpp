@@ -14,17 +14,41 @@ namespace finstream {
 namespace {
 
 template <class T> struct type_name;
-template <> struct type_name<std::string> { static std::string text() { return "str"; } };
-template <> struct type_name<bool> { static std::string text() { return "bool"; } };
-template <> struct type_name<std::int64_t> { static std::string text() { return "i64"; } };
-template <> struct type_name<std::uint64_t> { static std::string text() { return "u64"; } };
-template <> struct type_name<std::uint32_t> { static std::string text() { return "u32"; } };
-template <> struct type_name<decimal> { static std::string text() { return "decimal"; } };
-template <> struct type_name<price> { static std::string text() { return "price"; } };
-template <> struct type_name<quantity> { static std::string text() { return "quantity"; } };
-template <> struct type_name<timestamp> { static std::string text() { return "timestamp"; } };
-template <class T> requires std::is_enum_v<T> struct type_name<T> { static std::string text() { return "enum"; } };
-template <class T> struct type_name<std::optional<T>> { static std::string text() { return type_name<T>::text() + "?"; } };
+template <> struct type_name<std::string> {
+  static std::string text() { return "str"; }
+};
+template <> struct type_name<bool> {
+  static std::string text() { return "bool"; }
+};
+template <> struct type_name<std::int64_t> {
+  static std::string text() { return "i64"; }
+};
+template <> struct type_name<std::uint64_t> {
+  static std::string text() { return "u64"; }
+};
+template <> struct type_name<std::uint32_t> {
+  static std::string text() { return "u32"; }
+};
+template <> struct type_name<decimal> {
+  static std::string text() { return "decimal"; }
+};
+template <> struct type_name<price> {
+  static std::string text() { return "price"; }
+};
+template <> struct type_name<quantity> {
+  static std::string text() { return "quantity"; }
+};
+template <> struct type_name<timestamp> {
+  static std::string text() { return "timestamp"; }
+};
+template <class T>
+requires std::is_enum_v<T>
+struct type_name<T> {
+  static std::string text() { return "enum"; }
+};
+template <class T> struct type_name<std::optional<T>> {
+  static std::string text() { return type_name<T>::text() + "?"; }
+};
 template <class T, std::size_t N> struct type_name<std::array<T, N>> {
   static std::string text() { return type_name<T>::text() + "[" + std::to_string(N) + "]"; }
 };

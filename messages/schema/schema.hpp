@@ -1,5 +1,5 @@
-// What a message looks like, as text ("bar{provider:str;symbol:str;...}"), and that text's hash. Peers and data directories
-// are compared by it; tests/golden/schema_hashes.txt may only grow.
+// What a message looks like, as text ("bar{provider:str;symbol:str;...}"), and that text's hash. Peers and data
+// directories are compared by it; tests/golden/schema_hashes.txt may only grow.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace finstream {
 
 std::uint64_t hash_text(std::string_view text); // XXH3, stable across machines
-std::string hash_hex(std::uint64_t hash);           // 16 digits
+std::string hash_hex(std::uint64_t hash);       // 16 digits
 // "name hash text" lines for every message of messages/event.
 std::string schema_list();
 std::uint64_t bar_schema_hash();

@@ -1,5 +1,5 @@
-// Numbers and texts <-> bytes: little-endian base-128 varints, zigzag for signed numbers, length-prefixed texts. The writer
-// appends to a string; the reader is safe for any bytes and says at its end whether all was well.
+// Numbers and texts <-> bytes: little-endian base-128 varints, zigzag for signed numbers, length-prefixed texts. The
+// writer appends to a string; the reader is safe for any bytes and says at its end whether all was well.
 #pragma once
 
 #include "messages/value/decimal.hpp"
@@ -11,7 +11,9 @@
 
 namespace finstream {
 
-constexpr std::uint64_t zigzag(std::int64_t x) { return (static_cast<std::uint64_t>(x) << 1) ^ static_cast<std::uint64_t>(x >> 63); }
+constexpr std::uint64_t zigzag(std::int64_t x) {
+  return (static_cast<std::uint64_t>(x) << 1) ^ static_cast<std::uint64_t>(x >> 63);
+}
 constexpr std::int64_t unzigzag(std::uint64_t x) { return static_cast<std::int64_t>((x >> 1) ^ (0 - (x & 1))); }
 
 // Writes at most 10 bytes; returns the end.

@@ -1,5 +1,5 @@
-// Where something stands in the log: the epoch in which the partition's log was created, and the offset of the event in it.
-// Offsets count events, not records: a record of 1000 events takes 1000 offsets.
+// Where something stands in the log: the epoch in which the partition's log was created, and the offset of the event in
+// it. Offsets count events, not records: a record of 1000 events takes 1000 offsets.
 #pragma once
 
 #include <compare>

@@ -2,15 +2,15 @@
 // contract that every driver keeps and that tests/contracts/bus_contract.hpp checks on each.
 //
 // Order       Records of a topic and partition are read in the order in which they were appended, without holes.
-// Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an epoch.
-// Atomicity   All of a transaction is found after a crash, or none of it.
-// Durability  A receipt names the level its transaction has reached (see `durability`). After a crash of the process
+// Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an
+// epoch. Atomicity   All of a transaction is found after a crash, or none of it. Durability  A receipt names the level
+// its transaction has reached (see `durability`). After a crash of the process
 //             everything acknowledged is found at any level but `none`; after a crash of the machine, up to that level.
 // Integrity   Each record carries a checksum. An incomplete tail is cut when the log is opened, and reported. A record
 //             whose checksum is wrong is refused with errc::corrupt_record, its position and the reason, never skipped.
 // Trimming    Never past the slowest consumer group.
-// Threads     Every function may be called from any thread; the appends to one topic and partition come from one at a time.
-// Errors      io_failure, disk_full, corrupt_record, trimmed, invalid_argument.
+// Threads     Every function may be called from any thread; the appends to one topic and partition come from one at a
+// time. Errors      io_failure, disk_full, corrupt_record, trimmed, invalid_argument.
 #pragma once
 
 #include "messages/errors.hpp"
@@ -83,8 +83,8 @@ struct table_write {
   std::optional<std::string> value; // nothing deletes
 };
 
-// The group has dealt with everything before `offset`, which is from the log's head to its end (this transaction's appends
-// included): errc::trimmed below, errc::invalid_argument above.
+// The group has dealt with everything before `offset`, which is from the log's head to its end (this transaction's
+// appends included): errc::trimmed below, errc::invalid_argument above.
 struct group_commit {
   std::string group;
   topic where = topic::events;
@@ -111,8 +111,8 @@ struct log_range {
 // What opening a log found; shown to the operator.
 struct recovery_report {
   std::uint64_t epoch = 0;
-  bool created = false;            // a new log
-  std::vector<std::string> notes;  // "torn tail: events/0 ends at 4711, 4790 was the last offset promised ..."
+  bool created = false;           // a new log
+  std::vector<std::string> notes; // "torn tail: events/0 ends at 4711, 4790 was the last offset promised ..."
 };
 
 struct bus_statistics {
@@ -148,7 +148,8 @@ public:
   virtual expected<void> scan(std::string_view table, std::string_view first, std::string_view last,
                               const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
 
-  virtual expected<std::optional<std::uint64_t>> committed(std::string_view group, topic where, std::uint16_t partition) const = 0;
+  virtual expected<std::optional<std::uint64_t>> committed(std::string_view group, topic where,
+                                                           std::uint16_t partition) const = 0;
   // Drops whole records before `offset`, but none that a group of this topic and partition has yet to deal with.
   // Answers the new head.
   virtual expected<std::uint64_t> trim(topic where, std::uint16_t partition, std::uint64_t offset) = 0;
@@ -163,7 +164,7 @@ public:
 };
 
 struct embedded_bus_options {
-  std::string directory;      // created if absent
+  std::string directory; // created if absent
   durability level = durability::interval;
   int sync_interval_ms = 100; // for `interval`
   bool read_only = false;     // for tools beside a running node: a snapshot of what is there now

@@ -23,7 +23,8 @@ public:
 
 void pause(nanoseconds span) {
   timespec t{static_cast<time_t>(span / second), static_cast<long>(span % second)};
-  while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR) {}
+  while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR) {
+  }
 }
 
 const clock& system_clock() {

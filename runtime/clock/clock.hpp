@@ -1,4 +1,5 @@
-// Time as a thing that is passed in. Nothing outside this folder reads a clock, and no stage after the log is given one.
+// Time as a thing that is passed in. Nothing outside this folder reads a clock, and no stage after the log is given
+// one.
 #pragma once
 
 #include "messages/value/timestamp.hpp"
@@ -10,8 +11,8 @@ namespace finstream {
 class clock {
 public:
   virtual ~clock() = default;
-  virtual timestamp now() const = 0;          // the world's time, UTC
-  virtual nanoseconds monotonic() const = 0;  // for spans: never goes back
+  virtual timestamp now() const = 0;         // the world's time, UTC
+  virtual nanoseconds monotonic() const = 0; // for spans: never goes back
 };
 
 const clock& system_clock();

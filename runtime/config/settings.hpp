@@ -1,5 +1,5 @@
-// Everything that can be set, with its default and its unit in the name. Every limit of the system is here, with its reason.
-// config/default.yaml says the same in YAML, and a test holds the two together.
+// Everything that can be set, with its default and its unit in the name. Every limit of the system is here, with its
+// reason. config/default.yaml says the same in YAML, and a test holds the two together.
 #pragma once
 
 #include "messages/value/decimal.hpp"
@@ -22,17 +22,17 @@ struct log_settings {
 };
 
 struct scheduler_settings {
-  int threads = 0;                    // actor threads; 0 = as many as cores
-  int max_throughput = 30;            // messages an actor may handle before others get a turn: without it one backlog starves all
-  int moderate_poll_attempts = 5;     // of an idle thread before it sleeps: the library's own 500 burn a fifth of a core
+  int threads = 0;         // actor threads; 0 = as many as cores
+  int max_throughput = 30; // messages an actor may handle before others get a turn: without it one backlog starves all
+  int moderate_poll_attempts = 5; // of an idle thread before it sleeps: the library's own 500 burn a fifth of a core
 
   friend bool operator==(const scheduler_settings&, const scheduler_settings&) = default;
 };
 
 struct bus_settings {
-  std::string type = "embedded";      // the only driver a node runs on as yet
+  std::string type = "embedded"; // the only driver a node runs on as yet
   durability level = durability::interval;
-  int sync_interval_ms = 100;         // how much a power cut may cost at level `interval`
+  int sync_interval_ms = 100; // how much a power cut may cost at level `interval`
   std::uint64_t memtable_bytes = 32u << 20;
   std::uint64_t cache_bytes = 8u << 20;
 
@@ -41,14 +41,15 @@ struct bus_settings {
 
 struct window_settings {
   std::vector<nanoseconds> intervals{1 * second, 2 * second, 5 * second, 60 * second};
-  int allow_late_ms = 500;            // watermark = newest src_ts less this
-  int flush_timeout_ms = 1000;        // a source is idle after this much log time without an event
-  int resume_grace_ms = 10'000;       // a source that is being restarted is waited for this long before it counts as idle
-  int max_future_ms = 5000;           // src_ts further ahead of the clock is a dead letter
-  int revise_for_ms = 0;              // late events within this would revise; 0 = off
-  int clock_interval_ms = 250;        // how often the passing of time is logged while a window is open
-  std::uint64_t duplicate_horizon_events = 1'000'000; // per partition: an event is recognised again this far back; 16 bytes each
-  std::uint64_t max_open_windows = 1'000'000;         // per partition, all intervals; reaching it closes the oldest
+  int allow_late_ms = 500;      // watermark = newest src_ts less this
+  int flush_timeout_ms = 1000;  // a source is idle after this much log time without an event
+  int resume_grace_ms = 10'000; // a source that is being restarted is waited for this long before it counts as idle
+  int max_future_ms = 5000;     // src_ts further ahead of the clock is a dead letter
+  int revise_for_ms = 0;        // late events within this would revise; 0 = off
+  int clock_interval_ms = 250;  // how often the passing of time is logged while a window is open
+  std::uint64_t duplicate_horizon_events =
+    1'000'000; // per partition: an event is recognised again this far back; 16 bytes each
+  std::uint64_t max_open_windows = 1'000'000; // per partition, all intervals; reaching it closes the oldest
 
   friend bool operator==(const window_settings&, const window_settings&) = default;
 };
@@ -61,10 +62,10 @@ struct source_set_settings {
 };
 
 struct backoff_settings {
-  int initial_ms = 200;               // full jitter: a random share of the current step
+  int initial_ms = 200; // full jitter: a random share of the current step
   int max_ms = 30'000;
-  int healthy_after_ms = 60'000;      // a process that lived this long starts again from initial_ms
-  int crash_limit = 10;               // crashes in crash_period_ms before it is parked
+  int healthy_after_ms = 60'000; // a process that lived this long starts again from initial_ms
+  int crash_limit = 10;          // crashes in crash_period_ms before it is parked
   int crash_period_ms = 300'000;
 
   friend bool operator==(const backoff_settings&, const backoff_settings&) = default;
@@ -74,26 +75,26 @@ struct feed_settings {
   std::string name;
   std::vector<std::string> command;
   std::vector<std::pair<std::string, std::string>> environment;
-  rounding round = rounding::reject;  // more than 9 decimals: reject | half_even
-  bool restart_after_eof = false;     // a feed that has said eof and ended is done
-  int ready_timeout_ms = 10'000;      // from start to the first valid hello or event
-  int stop_grace_ms = 3000;           // from SIGTERM to SIGKILL
-  int overflow_kill_ms = 30'000;      // output held up for this long: the process is killed, reason BackpressureOverflow
+  rounding round = rounding::reject; // more than 9 decimals: reject | half_even
+  bool restart_after_eof = false;    // a feed that has said eof and ended is done
+  int ready_timeout_ms = 10'000;     // from start to the first valid hello or event
+  int stop_grace_ms = 3000;          // from SIGTERM to SIGKILL
+  int overflow_kill_ms = 30'000;     // output held up for this long: the process is killed, reason BackpressureOverflow
   std::uint64_t max_line_bytes = 64 * 1024;
-  std::uint64_t max_keys = 100'000;   // provider+symbol pairs: each costs memory in every stage
+  std::uint64_t max_keys = 100'000; // provider+symbol pairs: each costs memory in every stage
   backoff_settings backoff;
 
   friend bool operator==(const feed_settings&, const feed_settings&) = default;
 };
 
 struct checkpoint_settings {
-  int interval_ms = 2000;             // how much of the log a restart may have to read again
+  int interval_ms = 2000; // how much of the log a restart may have to read again
 
   friend bool operator==(const checkpoint_settings&, const checkpoint_settings&) = default;
 };
 
 struct supervisor_settings {
-  int max_restarts = 10;              // in period_ms; one more escalates to the parent
+  int max_restarts = 10; // in period_ms; one more escalates to the parent
   int period_ms = 10'000;
   int stop_timeout_ms = 5000;
 
@@ -103,23 +104,23 @@ struct supervisor_settings {
 struct gateway_settings {
   bool enabled = true;
   std::string address = "127.0.0.1";
-  int port = 8080;                    // 0 = any free one, printed at start
+  int port = 8080; // 0 = any free one, printed at start
   std::uint64_t max_connections = 10'000;
-  std::uint64_t max_subscriptions = 1000;     // channels per connection, wildcards count once
-  std::uint64_t max_queue_bytes = 1 << 20;    // of what a slow client has yet to take
+  std::uint64_t max_subscriptions = 1000;  // channels per connection, wildcards count once
+  std::uint64_t max_queue_bytes = 1 << 20; // of what a slow client has yet to take
   int max_queue_age_ms = 5000;
   int request_deadline_ms = 10'000;
-  std::uint64_t max_rows = 100'000;           // of one answer to /v1/bars
-  bool crash_hook = false;                    // POST /v1/admin/crash?actor=PATH, for tests of the supervision tree
+  std::uint64_t max_rows = 100'000; // of one answer to /v1/bars
+  bool crash_hook = false;          // POST /v1/admin/crash?actor=PATH, for tests of the supervision tree
 
   friend bool operator==(const gateway_settings&, const gateway_settings&) = default;
 };
 
 struct limit_settings {
-  int credit_chunks = 4;              // chunks of a feed that may be underway to the log
+  int credit_chunks = 4; // chunks of a feed that may be underway to the log
   std::uint64_t chunk_bytes = 256 * 1024;
-  std::uint64_t recent_batches = 64;  // per partition, kept in memory for consumers that are caught up
-  std::uint64_t metric_symbols = 1000; // with metrics of their own; the others share one
+  std::uint64_t recent_batches = 64;    // per partition, kept in memory for consumers that are caught up
+  std::uint64_t metric_symbols = 1000;  // with metrics of their own; the others share one
   std::uint64_t dead_letters = 100'000; // kept in the log; older ones are trimmed
 
   friend bool operator==(const limit_settings&, const limit_settings&) = default;

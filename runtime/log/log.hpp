@@ -1,5 +1,5 @@
-// One structured line an event: time, level, component, text. Asynchronous; when the queue is full a line is dropped and
-// counted, so that logging never holds up the data. Lines go to standard error.
+// One structured line an event: time, level, component, text. Asynchronous; when the queue is full a line is dropped
+// and counted, so that logging never holds up the data. Lines go to standard error.
 #pragma once
 
 #include <cstdint>

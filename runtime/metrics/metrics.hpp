@@ -1,6 +1,6 @@
-// Counters, gauges and histograms, and the text that Prometheus reads. A metric is registered once with its name, help and
-// label names; series appear with their label values. Handles stay valid as long as the registry lives and are cheap to
-// update from any thread (relaxed atomics).
+// Counters, gauges and histograms, and the text that Prometheus reads. A metric is registered once with its name, help
+// and label names; series appear with their label values. Handles stay valid as long as the registry lives and are
+// cheap to update from any thread (relaxed atomics).
 #pragma once
 
 #include <atomic>
@@ -58,8 +58,10 @@ public:
   registry();
   ~registry();
   // The same name with the same labels gives the same handle. A name registered twice as different things is a bug.
-  counter& make_counter(std::string_view name, std::string_view help, std::initializer_list<const char*> label_names = {}, const labels& values = {});
-  gauge& make_gauge(std::string_view name, std::string_view help, std::initializer_list<const char*> label_names = {}, const labels& values = {});
+  counter& make_counter(std::string_view name, std::string_view help,
+                        std::initializer_list<const char*> label_names = {}, const labels& values = {});
+  gauge& make_gauge(std::string_view name, std::string_view help, std::initializer_list<const char*> label_names = {},
+                    const labels& values = {});
   histogram& make_histogram(std::string_view name, std::string_view help, std::vector<double> upper_bounds,
                             std::initializer_list<const char*> label_names = {}, const labels& values = {});
   // Called before each exposition, to set gauges from what is only known then.

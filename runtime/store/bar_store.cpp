@@ -15,7 +15,9 @@ std::string sortable(std::int64_t x) {
 }
 
 // Texts end in a zero byte, which none of them holds.
-std::string series_prefix(nanoseconds interval, const std::string& symbol) { return sortable(interval) + symbol + '\0'; }
+std::string series_prefix(nanoseconds interval, const std::string& symbol) {
+  return sortable(interval) + symbol + '\0';
+}
 
 std::string after_all(std::string prefix) {
   prefix.back() = static_cast<char>(prefix.back() + 1);
@@ -24,7 +26,9 @@ std::string after_all(std::string prefix) {
 
 } // namespace
 
-std::string bar_key(const bar& x) { return series_prefix(x.interval, x.symbol) + x.provider + '\0' + sortable(x.start.ns); }
+std::string bar_key(const bar& x) {
+  return series_prefix(x.interval, x.symbol) + x.provider + '\0' + sortable(x.start.ns);
+}
 
 table_write bar_write(const bar& x) { return {bars_table, bar_key(x), to_msgpack(x)}; }
 

@@ -1,5 +1,5 @@
-// Bars by series, interval and time: table "bars" of the log, so that a bar is stored in the very transaction that publishes
-// it. Keys sort by interval, symbol, provider and start.
+// Bars by series, interval and time: table "bars" of the log, so that a bar is stored in the very transaction that
+// publishes it. Keys sort by interval, symbol, provider and start.
 #pragma once
 
 #include "messages/event/bar.hpp"
@@ -17,16 +17,17 @@ table_write bar_write(const bar& x);
 std::string bar_key(const bar& x);
 
 struct bar_query {
-  std::string symbol;                 // empty: of every symbol
+  std::string symbol; // empty: of every symbol
   nanoseconds interval = 0;
-  std::string provider;               // empty: of every provider
-  timestamp from = earliest;          // start at or after
+  std::string provider;                                   // empty: of every provider
+  timestamp from = earliest;                              // start at or after
   timestamp to{std::numeric_limits<std::int64_t>::max()}; // start before
 };
 
 // Bars in order of symbol, provider and start, until `visit` returns false. Errors: io_failure, corrupt_record.
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit);
 // Every bar there is, by key.
-expected<void> scan_all_bars(const bus& log, const std::function<bool(std::string_view key, std::string_view value)>& visit);
+expected<void> scan_all_bars(const bus& log,
+                             const std::function<bool(std::string_view key, std::string_view value)>& visit);
 
 } // namespace finstream

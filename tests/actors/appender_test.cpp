@@ -33,7 +33,9 @@ struct appender_world : world {
     feed = listen();
     reader = listen();
   }
-  void append(chunk_part_ptr what, std::uint64_t number) { tell(appender, verb::append_v, what, number, feed.as<append_listener>()); }
+  void append(chunk_part_ptr what, std::uint64_t number) {
+    tell(appender, verb::append_v, what, number, feed.as<append_listener>());
+  }
   void append(chunk_part_ptr what) { append(std::move(what), ++last_number); }
   void pull(std::uint64_t offset) { tell(appender, verb::pull_v, offset, reader.as<entry_reader>()); }
   void pull_bars(std::uint64_t offset) { tell(appender, verb::pull_bars_v, offset, reader.as<bar_reader>()); }
@@ -64,7 +66,8 @@ stage_result result_for(std::uint64_t cause, std::uint64_t dealt_with, bool open
 
 std::size_t clock_records(const world& w) {
   auto all = w.entries();
-  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](auto& e) { return e->kind == static_cast<std::uint8_t>(record_kind::clock); }));
+  return static_cast<std::size_t>(std::count_if(
+    all.begin(), all.end(), [](auto& e) { return e->kind == static_cast<std::uint8_t>(record_kind::clock); }));
 }
 
 } // namespace
@@ -208,7 +211,7 @@ CAF_TEST(a reader who asks for what memory no longer has is told that it is behi
   w.config.limits.recent_batches = 4;
   w.start();
   for (std::int64_t i = 0; i < 10; ++i) w.append(part_of(trades(i, i)));
-  w.pull(6);  // offsets 7 to 10 are kept
+  w.pull(6); // offsets 7 to 10 are kept
   w.pull(7);
   auto heard = w.reader.now().entries;
   CAF_REQUIRE_EQUAL(heard.size(), 2u);
@@ -264,7 +267,8 @@ CAF_TEST(bars are stored and published and counted as dealt with by one transact
   CAF_CHECK(w.derived_in_log() == handed_in.bars[0]->items);
   CAF_CHECK(w.letters(topic::rejected) == handed_in.rejected[0].items);
   CAF_CHECK_EQUAL(w.saved(stage_table, dealt_with_key(0)), "2");
-  CAF_CHECK(unpack_snapshot(w.saved(stage_table, snapshot_key(0))) == std::pair(std::uint64_t{2}, std::string{"state"}));
+  CAF_CHECK(unpack_snapshot(w.saved(stage_table, snapshot_key(0))) ==
+            std::pair(std::uint64_t{2}, std::string{"state"}));
   CAF_CHECK(w.log.committed("window", topic::events, 0).value() == 2u);
   auto heard = w.reader.now();
   CAF_CHECK(heard.committed == std::vector<std::uint64_t>{2});
@@ -305,7 +309,8 @@ CAF_TEST(while the log refuses nothing is confirmed and afterwards all goes on i
   CAF_CHECK(w.reader.now().entries.empty());
   CAF_CHECK(w.events_in_log() == numbers(1, 5));
   CAF_CHECK(w.log.refused() >= 4); // it goes on trying
-  CAF_CHECK_EQUAL(w.counted("errors_total{component=\"appender\",reason=\"disk_full\"}"), static_cast<std::uint64_t>(w.log.refused()));
+  CAF_CHECK_EQUAL(w.counted("errors_total{component=\"appender\",reason=\"disk_full\"}"),
+                  static_cast<std::uint64_t>(w.log.refused()));
   CAF_CHECK(w.status("/partitions/0/appender")->find("\"stalled\":true,\"pending\":4") != std::string::npos);
   w.log.refuse(errc::none);
   w.pass(second);

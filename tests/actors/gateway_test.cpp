@@ -27,13 +27,16 @@ struct gateway_world : world {
     start_window();
     supervisor_plan plan;
     plan.max_restarts = 1000;
-    plan.children.push_back({{"hub", restart_kind::permanent, second}, [this](caf::actor_system& s, const std::string& path) {
-      return caf::actor_cast<caf::actor>(spawn_metered<hub_state>(s, where, path, [this](hub_state& state) { state.prepare(&context, links); }));
-    }});
-    plan.children.push_back({{"gateway", restart_kind::permanent, 5 * second}, [this](caf::actor_system& s, const std::string& path) {
-      return caf::actor_cast<caf::actor>(
-        spawn_metered<gateway_state>(s, where, path, [this](gateway_state& state) { state.prepare(&context, links, port); }));
-    }});
+    plan.children.push_back(
+      {{"hub", restart_kind::permanent, second}, [this](caf::actor_system& s, const std::string& path) {
+         return caf::actor_cast<caf::actor>(
+           spawn_metered<hub_state>(s, where, path, [this](hub_state& state) { state.prepare(&context, links); }));
+       }});
+    plan.children.push_back(
+      {{"gateway", restart_kind::permanent, 5 * second}, [this](caf::actor_system& s, const std::string& path) {
+         return caf::actor_cast<caf::actor>(spawn_metered<gateway_state>(
+           s, where, path, [this](gateway_state& state) { state.prepare(&context, links, port); }));
+       }});
     spawn_supervisor(system(), &context, "/", plan);
     ensure(until([&] { return links->socket() && figures.partitions_caught_up == 1; }), "the gateway comes up");
   }
@@ -48,10 +51,11 @@ struct gateway_world : world {
     ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     std::string out;
     auto request = method + " " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0
-        && ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+        ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
       char buffer[4096];
-      for (ssize_t n = 0; (n = ::recv(socket, buffer, sizeof buffer, 0)) > 0;) out.append(buffer, static_cast<std::size_t>(n));
+      for (ssize_t n = 0; (n = ::recv(socket, buffer, sizeof buffer, 0)) > 0;)
+        out.append(buffer, static_cast<std::size_t>(n));
     }
     ::close(socket);
     return out;
@@ -61,7 +65,8 @@ struct gateway_world : world {
     return answer.size() < 12 ? 0 : std::atoi(answer.c_str() + 9);
   }
   void append(std::int64_t seq) {
-    caf::anon_send(find<appender_actor>("/partitions/0/appender"), verb::append_v, part_of({trade(at("09:30:00"), "10", "1", seq)}), static_cast<std::uint64_t>(seq),
+    caf::anon_send(find<appender_actor>("/partitions/0/appender"), verb::append_v,
+                   part_of({trade(at("09:30:00"), "10", "1", seq)}), static_cast<std::uint64_t>(seq),
                    listen().as<append_listener>());
   }
 
@@ -73,11 +78,12 @@ class stream {
 public:
   stream(gateway_world& of, const std::string& first_command)
     : world_{of}, thread_{[this, &of, first_command] {
-        auto ended = follow_stream("127.0.0.1", static_cast<std::uint16_t>(of.port->load()), "/v1/stream", first_command, [this](std::string_view text) {
-          std::lock_guard guard{mutex_};
-          all_ += text;
-          return true;
-        });
+        auto ended = follow_stream("127.0.0.1", static_cast<std::uint16_t>(of.port->load()), "/v1/stream",
+                                   first_command, [this](std::string_view text) {
+                                     std::lock_guard guard{mutex_};
+                                     all_ += text;
+                                     return true;
+                                   });
         std::lock_guard guard{mutex_};
         ended_ = true;
         if (!ended) why_ = ended.error().message; // with the close code

@@ -27,7 +27,9 @@ struct hub_world : world {
     command.channels = std::move(channels);
     tell(hub, subscription_change{id, add, false, std::move(command)});
   }
-  void trades(const std::vector<happening>& events) { tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>()); }
+  void trades(const std::vector<happening>& events) {
+    tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
+  }
   void bars(std::vector<derived> items) {
     auto record = std::make_shared<derived_record>();
     record->cause = next_cause++;
@@ -36,7 +38,8 @@ struct hub_world : world {
     stage_result result;
     result.dealt_with = next_cause;
     result.bars = {record};
-    trades({trade(time.now(), "1", "1", static_cast<std::int64_t>(next_cause), "CAUSE")}); // so that the log is as long as that
+    trades({trade(time.now(), "1", "1", static_cast<std::int64_t>(next_cause),
+                  "CAUSE")}); // so that the log is as long as that
     tell(appender, verb::commit_v, result, feed.as<commit_listener>());
   }
   std::uint64_t encoded() {
@@ -75,7 +78,8 @@ CAF_TEST(a subscription is answered with the whole list before any data) {
   w.subscribe(1, {"bars.1s.*", "ticks.SPY"});
   CAF_CHECK_EQUAL(w.client(1).take(), R"({"type":"subscribed","id":100,"channels":["ticks.SPY","bars.1s.*"]})");
   // The change and the data it brings are with the hub together.
-  caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", 1, "QQQ")}), ++w.number, w.feed.as<append_listener>());
+  caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", 1, "QQQ")}), ++w.number,
+                 w.feed.as<append_listener>());
   w.subscribe(2, {"ticks.*"});
   w.trades({trade(w.time.now(), "10", "1", 2, "QQQ")});
   auto text = w.client(2).text();
@@ -155,7 +159,8 @@ CAF_TEST(bars and ends of intervals go to those who follow the interval) {
   w.subscribe(2, {"bars.5s.*"});
   w.subscribe(3, {"bars.*.QQQ"});
   for (auto& client : w.clients) client->got.clear();
-  w.bars({make_bar("SPY"), make_bar("QQQ"), end_of_interval{"nyse", second, at("09:30:00"), at("09:30:01"), interval_reason::closed}});
+  w.bars({make_bar("SPY"), make_bar("QQQ"),
+          end_of_interval{"nyse", second, at("09:30:00"), at("09:30:01"), interval_reason::closed}});
   CAF_CHECK_EQUAL(count(w.client(1).text(), R"("type":"bar")"), 2u);
   CAF_CHECK_EQUAL(count(w.client(1).text(), R"("type":"end_of_interval")"), 1u);
   CAF_CHECK_EQUAL(w.client(2).text(), "");
@@ -203,7 +208,8 @@ CAF_TEST(nothing is lost between two pulls nor of what the appender has in memor
   w.subscribe(1, {"ticks.SPY", "bars.1s.SPY"});
   w.client(1).got.clear();
   for (std::int64_t seq = 1; seq <= 20; ++seq) // all before the hub has its turn
-    caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", seq)}), ++w.number, w.feed.as<append_listener>());
+    caf::anon_send(w.appender, verb::append_v, part_of({trade(w.time.now(), "10", "1", seq)}), ++w.number,
+                   w.feed.as<append_listener>());
   w.settle();
   w.pass(second);
   auto text = w.client(1).text();

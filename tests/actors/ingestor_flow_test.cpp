@@ -19,7 +19,10 @@ std::vector<std::int64_t> numbers(std::int64_t first, std::int64_t last) {
 
 // Events a few at a time, so that much can happen between them.
 std::string trickle(int last) {
-  return "i=1; while [ $i -le " + std::to_string(last) + " ]; do echo \"{\\\"symbol\\\":\\\"SPY\\\",\\\"src_ts\\\":\\\"2020-01-06T14:30:00Z\\\",\\\"seq\\\":$i,\\\"price\\\":10,\\\"size\\\":1}\"; i=$((i+1)); "
+  return "i=1; while [ $i -le " + std::to_string(last) +
+         " ]; do echo "
+         "\"{\\\"symbol\\\":\\\"SPY\\\",\\\"src_ts\\\":\\\"2020-01-06T14:30:00Z\\\",\\\"seq\\\":$i,\\\"price\\\":10,"
+         "\\\"size\\\":1}\"; i=$((i+1)); "
          "[ $((i % 20)) = 0 ] && sleep 0.005; done; ";
 }
 
@@ -45,7 +48,8 @@ CAF_TEST(credit that is out with the log is not given again to the next process)
   feed_world w;
   w.config.limits.credit_chunks = 3;
   w.feed.backoff.crash_limit = 6;
-  w.start("while [ ! -e " + w.files.path() + "/go ]; do sleep 0.01; done; " + events(1, 200) + "exit 1"); // two chunks and a bit
+  w.start("while [ ! -e " + w.files.path() + "/go ]; do sleep 0.01; done; " + events(1, 200) +
+          "exit 1"); // two chunks and a bit
   w.log.refuse(errc::disk_full);
   std::ofstream{w.files.path() + "/go"};
   CAF_CHECK(w.until([&] { return w.say("phase") == "parked" || w.number("blocked_ms") >= 100; }));
@@ -74,7 +78,8 @@ CAF_TEST(what an appender took to its grave is sent again in order and nothing i
   w.start(hello + trickle(2000) + eof);
   int crashes = 0;
   CAF_CHECK(w.until([&] {
-    if (w.figures.events > static_cast<std::uint64_t>(crashes) * 150 && w.where.ask_crash("/partitions/0/appender")) ++crashes;
+    if (w.figures.events > static_cast<std::uint64_t>(crashes) * 150 && w.where.ask_crash("/partitions/0/appender"))
+      ++crashes;
     return w.say("phase") == "finished" && w.number("chunks_underway") == 0;
   }));
   CAF_CHECK(crashes >= 5);
@@ -105,7 +110,8 @@ CAF_TEST(each partition gets the events of its symbols and every word of the fee
   std::vector<std::vector<std::int64_t>> by_partition(3);
   for (int i = 1; i <= 30; ++i) {
     auto symbol = "S" + std::to_string(i % 7);
-    lines += print(R"({"symbol":")" + symbol + R"(","src_ts":"2020-01-06T14:30:00Z","seq":)" + std::to_string(i) + R"(,"price":10,"size":1})");
+    lines += print(R"({"symbol":")" + symbol + R"(","src_ts":"2020-01-06T14:30:00Z","seq":)" + std::to_string(i) +
+                   R"(,"price":10,"size":1})");
     by_partition[partition_of(symbol, 3)].push_back(i);
   }
   w.start(hello + lines + eof);
@@ -121,7 +127,8 @@ CAF_TEST(with several partitions a feed goes on from where all of them are) {
   w.config.partitions = 3;
   std::string lines;
   for (int i = 1; i <= 30; ++i)
-    lines += print(R"({"symbol":"S)" + std::to_string(i % 7) + R"(","src_ts":"2020-01-06T14:30:00Z","resume":")" + std::to_string(i) + R"(","seq":)" + std::to_string(i) + R"(,"price":10,"size":1})");
+    lines += print(R"({"symbol":"S)" + std::to_string(i % 7) + R"(","src_ts":"2020-01-06T14:30:00Z","resume":")" +
+                   std::to_string(i) + R"(","seq":)" + std::to_string(i) + R"(,"price":10,"size":1})");
   w.start(lines + stay);
   CAF_CHECK(w.until([&] {
     auto point = w.saved(feeds_table, "f");

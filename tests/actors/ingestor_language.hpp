@@ -1,5 +1,5 @@
-// The language of tests of feeds: a feed is a line of shell, its log has one partition or more, and its appenders can be made
-// to crash. All of it runs with threads and real processes, so a test waits for what it says.
+// The language of tests of feeds: a feed is a line of shell, its log has one partition or more, and its appenders can
+// be made to crash. All of it runs with threads and real processes, so a test waits for what it says.
 #pragma once
 
 #include "actors/appender.hpp"
@@ -28,7 +28,9 @@ inline const std::string stay = "exec sleep 1000";
 
 inline constexpr std::size_t chunk_bytes = 8192;
 // So many lines may a number of chunks hold.
-inline int most_lines(std::size_t chunks) { return static_cast<int>(chunks * (chunk_bytes / event_line("1").size() + 1)); }
+inline int most_lines(std::size_t chunks) {
+  return static_cast<int>(chunks * (chunk_bytes / event_line("1").size() + 1));
+}
 
 struct feed_world : world {
   feed_world() : world{pace::threads} {
@@ -48,22 +50,28 @@ struct feed_world : world {
     supervisor_plan plan;
     plan.max_restarts = 1000;
     for (int p = 0; p < config.partitions; ++p)
-      plan.children.push_back({{std::to_string(p), restart_kind::permanent, second}, [this, p](caf::actor_system& s, const std::string& path) {
-        supervisor_plan inner;
-        inner.max_restarts = 1000;
-        inner.children.push_back({{"appender", restart_kind::permanent, second}, [this, p](caf::actor_system& in, const std::string& where_to) {
-          return caf::actor_cast<caf::actor>(spawn_metered<appender_state>(
-            in, where, where_to, [this, p](appender_state& state) { state.prepare(&context, static_cast<std::uint16_t>(p)); }));
-        }});
-        return spawn_supervisor(s, &context, path, inner);
-      }});
+      plan.children.push_back({{std::to_string(p), restart_kind::permanent, second},
+                               [this, p](caf::actor_system& s, const std::string& path) {
+                                 supervisor_plan inner;
+                                 inner.max_restarts = 1000;
+                                 inner.children.push_back(
+                                   {{"appender", restart_kind::permanent, second},
+                                    [this, p](caf::actor_system& in, const std::string& where_to) {
+                                      return caf::actor_cast<caf::actor>(spawn_metered<appender_state>(
+                                        in, where, where_to, [this, p](appender_state& state) {
+                                          state.prepare(&context, static_cast<std::uint16_t>(p));
+                                        }));
+                                    }});
+                                 return spawn_supervisor(s, &context, path, inner);
+                               }});
     spawn_supervisor(system(), &context, "/partitions", plan);
     until([&] { return figures.partitions_recovered == config.partitions; });
     start_feed(script);
   }
   void start_feed(const std::string& script) {
     feed.command = {"sh", "-c", script};
-    ingestor = spawn_metered<ingestor_state>(system(), where, "/feeds/f", [this](ingestor_state& state) { state.prepare(&context, &feed); });
+    ingestor = spawn_metered<ingestor_state>(system(), where, "/feeds/f",
+                                             [this](ingestor_state& state) { state.prepare(&context, &feed); });
   }
   // A field of the ingestor's own words; a number or a text.
   std::string say(const std::string& field) {
@@ -71,7 +79,8 @@ struct feed_world : world {
     auto at_field = text.find("\"" + field + "\":");
     if (at_field == std::string::npos) return "";
     auto begin = at_field + field.size() + 3;
-    return text[begin] == '"' ? text.substr(begin + 1, text.find('"', begin + 1) - begin - 1) : text.substr(begin, text.find_first_of(",}", begin) - begin);
+    return text[begin] == '"' ? text.substr(begin + 1, text.find('"', begin + 1) - begin - 1)
+                              : text.substr(begin, text.find_first_of(",}", begin) - begin);
   }
   int number(const std::string& field) { return std::atoi(say(field).c_str()); }
   bool comes_to(const std::string& phase) {
@@ -80,7 +89,8 @@ struct feed_world : world {
   bool announced(sys_kind kind, const std::string& reason = "") {
     return until([&] {
       for (auto& event : hub.now().events)
-        if (event.kind == kind && event.subject == "/feeds/f" && event.reason.find(reason) != std::string::npos) return true;
+        if (event.kind == kind && event.subject == "/feeds/f" && event.reason.find(reason) != std::string::npos)
+          return true;
       return false;
     });
   }

@@ -61,7 +61,8 @@ CAF_TEST(a program that is not there is a crash like others) {
   w.start("");
   w.kill("/feeds/f");
   w.feed.command = {"finstream-no-such-program"};
-  w.ingestor = spawn_metered<ingestor_state>(w.system(), w.where, "/feeds/f", [&](ingestor_state& state) { state.prepare(&w.context, &w.feed); });
+  w.ingestor = spawn_metered<ingestor_state>(w.system(), w.where, "/feeds/f",
+                                             [&](ingestor_state& state) { state.prepare(&w.context, &w.feed); });
   CAF_CHECK(w.comes_to("parked"));
   CAF_CHECK(w.status("/feeds/f")->find("finstream-no-such-program") != std::string::npos);
 }
@@ -97,9 +98,10 @@ CAF_TEST(a feed may be set to start again after eof) {
 CAF_TEST(a feed is told where to go on) {
   feed_world w;
   auto note = w.files.path() + "/starts";
-  w.start("echo \"[$FINSTREAM_FEED] [$FINSTREAM_RESUME_TOKEN] [$FINSTREAM_RESUME_SRC_TS] [$FINSTREAM_RESUME_SEQ]\" >> " + note + "; "
-          + print(event_line("41")) + print(event_line("42", R"(,"resume":"page 7")"))
-          + "while [ ! -e " + w.files.path() + "/go ]; do sleep 0.01; done; exit 1");
+  w.start(
+    "echo \"[$FINSTREAM_FEED] [$FINSTREAM_RESUME_TOKEN] [$FINSTREAM_RESUME_SRC_TS] [$FINSTREAM_RESUME_SEQ]\" >> " +
+    note + "; " + print(event_line("41")) + print(event_line("42", R"(,"resume":"page 7")")) + "while [ ! -e " +
+    w.files.path() + "/go ]; do sleep 0.01; done; exit 1");
   CAF_CHECK(w.until([&] { return w.figures.events == 2; }));
   std::ofstream{w.files.path() + "/go"};
   CAF_CHECK(w.until([&] { return w.number("starts") >= 3; }));
@@ -113,7 +115,8 @@ CAF_TEST(a feed is told where to go on) {
 CAF_TEST(a line that cannot be used is kept with its bytes and its place and the feed lives) {
   feed_world w;
   auto good = event_line("1");
-  w.start(print(good) + print("{not json") + "head -c 5000 /dev/zero | tr '\\0' x; echo; " + print(event_line("2")) + stay);
+  w.start(print(good) + print("{not json") + "head -c 5000 /dev/zero | tr '\\0' x; echo; " + print(event_line("2")) +
+          stay);
   CAF_CHECK(w.until([&] { return w.figures.events == 2 && w.figures.dead_letters == 2; }));
   auto letters = w.letters(topic::dead_letters);
   CAF_REQUIRE_EQUAL(letters.size(), 2u);
@@ -132,8 +135,13 @@ CAF_TEST(a line that cannot be used is kept with its bytes and its place and the
 
 CAF_TEST(stopping takes the last words of the process into the log) {
   feed_world w;
-  w.start("trap '" + std::string{"echo \"" + std::string{R"({\"symbol\":\"SPY\",\"src_ts\":\"2020-01-06T14:30:00Z\",\"seq\":2,\"price\":10,\"size\":1})"} + "\"; exit 0' TERM; "}
-          + events(1, 1) + "while :; do sleep 0.02; done");
+  w.start(
+    "trap '" +
+    std::string{
+      "echo \"" +
+      std::string{R"({\"symbol\":\"SPY\",\"src_ts\":\"2020-01-06T14:30:00Z\",\"seq\":2,\"price\":10,\"size\":1})"} +
+      "\"; exit 0' TERM; "} +
+    events(1, 1) + "while :; do sleep 0.02; done");
   CAF_CHECK(w.until([&] { return w.figures.events == 1; }));
   auto pid = w.number("pid");
   w.tell(w.ingestor, verb::stop_v);

@@ -55,7 +55,8 @@ CAF_TEST(bytes that are no record are refused as corrupt) {
 
 CAF_TEST(small things of the tables come back as they were) {
   CAF_CHECK_EQUAL(offset_from_text(offset_text(18'446'744'073'709'551'615u)), 18'446'744'073'709'551'615u);
-  CAF_CHECK((unpack_snapshot(pack_snapshot(9, std::string("a\0b", 3))) == std::pair(std::uint64_t{9}, std::string("a\0b", 3))));
+  CAF_CHECK(
+    (unpack_snapshot(pack_snapshot(9, std::string("a\0b", 3))) == std::pair(std::uint64_t{9}, std::string("a\0b", 3))));
   resume_point point{"token \xff", at("09:30:00"), -4};
   CAF_CHECK(unpack_resume_point(pack_resume_point(point)).value() == point);
   CAF_CHECK(!unpack_resume_point("x"));
@@ -73,7 +74,8 @@ CAF_TEST(a log that does not begin with its rules is refused) {
 CAF_TEST(a late event is a dead letter that says what and how late) {
   partition_stage stage;
   CAF_CHECK(stage.apply(*start_entry()).has_value());
-  CAF_CHECK(stage.apply(*events_entry(1, {trade(at("09:30:00"), "1", "1", 1), trade(at("09:30:05"), "1", "1", 2)})).has_value());
+  CAF_CHECK(stage.apply(*events_entry(1, {trade(at("09:30:00"), "1", "1", 1), trade(at("09:30:05"), "1", "1", 2)}))
+              .has_value());
   CAF_CHECK_EQUAL(stage.take_bars(*start_entry()).size(), 1u);
   auto late = events_entry(3, {trade(at("09:30:00.25"), "7.5", "2", 3)});
   CAF_CHECK(stage.apply(*late).has_value());

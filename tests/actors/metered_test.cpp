@@ -115,5 +115,6 @@ CAF_TEST(the directory is sorted by path) {
   for (auto path : {"/hub", "/", "/partitions/0/window", "/feeds/x", "/partitions/0/appender"}) w.listen(path);
   std::vector<std::string> paths;
   for (auto& gauge : w.where.gauges()) paths.push_back(gauge->path);
-  CAF_CHECK((paths == std::vector<std::string>{"/", "/feeds/x", "/hub", "/partitions/0/appender", "/partitions/0/window"}));
+  CAF_CHECK(
+    (paths == std::vector<std::string>{"/", "/feeds/x", "/hub", "/partitions/0/appender", "/partitions/0/window"}));
 }

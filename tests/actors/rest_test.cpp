@@ -26,7 +26,9 @@ struct rest_world : world {
     out.open = out.high = out.low = out.close = price{{units("10")}};
     return out;
   }
-  http_response bars(std::map<std::string, std::string> query) { return answer_bars(context, {"GET", "/v1/bars", std::move(query), ""}); }
+  http_response bars(std::map<std::string, std::string> query) {
+    return answer_bars(context, {"GET", "/v1/bars", std::move(query), ""});
+  }
 };
 
 std::size_t count(const std::string& text, const std::string& what) {
@@ -43,7 +45,8 @@ CAF_TEST(bars are answered by symbol and provider and time) {
   CAF_CHECK_EQUAL(count(w.bars({{"symbol", "SPY"}}).body, R"("type":"bar")"), 10u);
   CAF_CHECK_EQUAL(count(w.bars({{"symbol", "SPY"}, {"provider", "arca"}}).body, R"("type":"bar")"), 1u);
   CAF_CHECK_EQUAL(count(w.bars({{"symbol", "SPY"}, {"interval", "5s"}}).body, R"("type":"bar")"), 0u);
-  auto some = w.bars({{"symbol", "SPY"}, {"provider", "nyse"}, {"from", "2026-01-05T09:30:02Z"}, {"to", "2026-01-05T09:30:05Z"}});
+  auto some =
+    w.bars({{"symbol", "SPY"}, {"provider", "nyse"}, {"from", "2026-01-05T09:30:02Z"}, {"to", "2026-01-05T09:30:05Z"}});
   CAF_CHECK_EQUAL(some.status, 200);
   CAF_CHECK_EQUAL(count(some.body, R"("type":"bar")"), 3u); // 2, 3 and 4: `to` is not in it
   CAF_CHECK(has(some.body, R"("rows":3,"truncated":false)"));
@@ -62,19 +65,19 @@ CAF_TEST(a query that makes no sense is answered with what is wrong with it) {
   rest_world w;
   w.config.gateway.max_rows = 50;
   using query = std::map<std::string, std::string>;
-  for (auto& [wrong, word] : std::vector<std::pair<query, std::string>>{
-         {{}, "which symbol"},
-         {{{"symbol", ""}}, "which symbol"},
-         {{{"symbol", "SPY"}, {"interval", "7 parsecs"}}, "interval"},
-         {{{"symbol", "SPY"}, {"interval", "-1s"}}, "interval"},
-         {{{"symbol", "SPY"}, {"from", "yesterday"}}, "from"},
-         {{{"symbol", "SPY"}, {"to", "2026-13-01T00:00:00Z"}}, "to"},
-         {{{"symbol", "SPY"}, {"limit", "0"}}, "limit"},
-         {{{"symbol", "SPY"}, {"limit", "51"}}, "limit"},
-         {{{"symbol", "SPY"}, {"limit", "-1"}}, "limit"},
-         {{{"symbol", "SPY"}, {"limit", "ten"}}, "limit"},
-         {{{"symbol", "SPY"}, {"limit", ""}}, "limit"},
-         {{{"symbol", "SPY"}, {"limit", "99999999999999999999"}}, "limit"}}) {
+  for (auto& [wrong, word] :
+       std::vector<std::pair<query, std::string>>{{{}, "which symbol"},
+                                                  {{{"symbol", ""}}, "which symbol"},
+                                                  {{{"symbol", "SPY"}, {"interval", "7 parsecs"}}, "interval"},
+                                                  {{{"symbol", "SPY"}, {"interval", "-1s"}}, "interval"},
+                                                  {{{"symbol", "SPY"}, {"from", "yesterday"}}, "from"},
+                                                  {{{"symbol", "SPY"}, {"to", "2026-13-01T00:00:00Z"}}, "to"},
+                                                  {{{"symbol", "SPY"}, {"limit", "0"}}, "limit"},
+                                                  {{{"symbol", "SPY"}, {"limit", "51"}}, "limit"},
+                                                  {{{"symbol", "SPY"}, {"limit", "-1"}}, "limit"},
+                                                  {{{"symbol", "SPY"}, {"limit", "ten"}}, "limit"},
+                                                  {{{"symbol", "SPY"}, {"limit", ""}}, "limit"},
+                                                  {{{"symbol", "SPY"}, {"limit", "99999999999999999999"}}, "limit"}}) {
     auto answer = w.bars(wrong);
     CAF_CHECK_EQUAL(answer.status, 400);
     CAF_CHECK_EQUAL(answer.content_type, "application/problem+json");
@@ -132,9 +135,11 @@ CAF_TEST(a line of the tree has the gauge of the actor and its own words or null
   gauge.path = "/a \"b\"";
   gauge.on_enqueue(1'000'000), gauge.on_enqueue(1'000'000);
   gauge.on_start(3'000'000);
-  CAF_CHECK_EQUAL(tree_line(gauge, "", 6'000'000), R"({"path":"/a \"b\"","mailbox":2,"wait_us":2000,"longest_wait_us":2000,"handled":0,)"
-                                                   R"("mean_us":0.0,"longest_us":0,"busy_ms":3,"state":null})");
+  CAF_CHECK_EQUAL(tree_line(gauge, "", 6'000'000),
+                  R"({"path":"/a \"b\"","mailbox":2,"wait_us":2000,"longest_wait_us":2000,"handled":0,)"
+                  R"("mean_us":0.0,"longest_us":0,"busy_ms":3,"state":null})");
   gauge.on_finish(7'000'000);
-  CAF_CHECK_EQUAL(tree_line(gauge, R"({"x":1})", 9'000'000), R"({"path":"/a \"b\"","mailbox":1,"wait_us":2000,"longest_wait_us":2000,"handled":1,)"
-                                                             R"("mean_us":4000.0,"longest_us":4000,"busy_ms":0,"state":{"x":1}})");
+  CAF_CHECK_EQUAL(tree_line(gauge, R"({"x":1})", 9'000'000),
+                  R"({"path":"/a \"b\"","mailbox":1,"wait_us":2000,"longest_wait_us":2000,"handled":1,)"
+                  R"("mean_us":4000.0,"longest_us":4000,"busy_ms":0,"state":{"x":1}})");
 }

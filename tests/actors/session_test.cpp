@@ -14,7 +14,8 @@ struct session_world : world {
   session_world() {
     config.gateway.max_subscriptions = 3;
     links->open(client);
-    session = spawn_metered<session_state>(system(), where, "/sessions/7", [this](session_state& state) { state.prepare(&context, links, 7); });
+    session = spawn_metered<session_state>(system(), where, "/sessions/7",
+                                           [this](session_state& state) { state.prepare(&context, links, 7); });
     settle();
   }
   // The answer to a frame.
@@ -50,9 +51,10 @@ CAF_TEST(a ping is answered with its id and the time) {
 
 CAF_TEST(what makes no sense is refused with a name and a sentence and the session lives) {
   session_world w;
-  for (auto garbage : {"", "{", "[]", "null", "7", "\"ping\"", "{}", R"({"action":7})", R"({"action":"fly"})", R"({"action":"subscribe","channels":"ticks.*"})",
-                       R"({"action":"subscribe","channels":[7]})", R"({"action":"subscribe","channels":["tocks.*"]})", R"({"action":"ping","id":"x"})",
-                       "\xff\xfe", "{\"action\":\"\xc3\x28\"}", R"({"action":"ping","id":99999999999999999999})"}) {
+  for (auto garbage : {"", "{", "[]", "null", "7", "\"ping\"", "{}", R"({"action":7})", R"({"action":"fly"})",
+                       R"({"action":"subscribe","channels":"ticks.*"})", R"({"action":"subscribe","channels":[7]})",
+                       R"({"action":"subscribe","channels":["tocks.*"]})", R"({"action":"ping","id":"x"})", "\xff\xfe",
+                       "{\"action\":\"\xc3\x28\"}", R"({"action":"ping","id":99999999999999999999})"}) {
     auto answer = w.say(garbage);
     CAF_CHECK_EQUAL(answer.find(R"({"type":"error",)"), 0u);
     CAF_CHECK(has(answer, R"("code":22,"name":"bad_command","temporary":false,"message":")"));
@@ -82,7 +84,8 @@ CAF_TEST(a connection has so many subscriptions and no more) {
   session_world w;
   auto hub = w.listen("/hub");
   w.say(R"({"action":"subscribe","channels":["ticks.A","ticks.B"]})");
-  CAF_CHECK(has(w.say(R"({"action":"subscribe","id":2,"channels":["ticks.C","ticks.D"]})"), R"("id":2,"code":18,"name":"overloaded")"));
+  CAF_CHECK(has(w.say(R"({"action":"subscribe","id":2,"channels":["ticks.C","ticks.D"]})"),
+                R"("id":2,"code":18,"name":"overloaded")"));
   CAF_CHECK_EQUAL(w.say(R"({"action":"subscribe","channels":["ticks.C"]})"), "");
   CAF_CHECK(has(w.say(R"({"action":"subscribe","channels":["ticks.D"]})"), "overloaded"));
   w.say(R"({"action":"unsubscribe","channels":["ticks.A"]})");

@@ -22,28 +22,31 @@ struct family : world {
   bool two_at_once = false; // of one path, ever
 
   ~family() { end_all(); } // while there is a diary
-  supervised_child child(const std::string& id, restart_kind restart = restart_kind::permanent, manner how = manner::obedient) {
+  supervised_child child(const std::string& id, restart_kind restart = restart_kind::permanent,
+                         manner how = manner::obedient) {
     return {{id, restart, second}, [=, this](caf::actor_system& system, const std::string& path) {
-      auto handle = system.spawn([=, this](caf::event_based_actor* self) -> caf::behavior {
-        self->set_exception_handler([](std::exception_ptr& what) { return describe_exception(what); });
-        self->attach_functor([=, this] {
-          living.erase(path);
-          diary.push_back("-" + id);
-        });
-        return {
-          [=](verb::stop) {
-            if (how == manner::obedient) self->quit();
-          },
-          [=](verb::status) { return status_report{path, "{}"}; },
-          [](const std::string& what) { throw std::runtime_error(what); },
-        };
-      });
-      two_at_once = two_at_once || living.count(path) != 0;
-      living.insert(path);
-      diary.push_back("+" + id);
-      where.enter(path, caf::actor_cast<caf::strong_actor_ptr>(handle), std::make_shared<actor_gauge>());
-      return handle;
-    }};
+              auto handle = system.spawn([=, this](caf::event_based_actor* self) -> caf::behavior {
+                self->set_exception_handler([](std::exception_ptr& what) { return describe_exception(what); });
+                self->attach_functor([=, this] {
+                  living.erase(path);
+                  diary.push_back("-" + id);
+                });
+                return {
+                  [=](verb::stop) {
+                    if (how == manner::obedient) self->quit();
+                  },
+                  [=](verb::status) {
+                    return status_report{path, "{}"};
+                  },
+                  [](const std::string& what) { throw std::runtime_error(what); },
+                };
+              });
+              two_at_once = two_at_once || living.count(path) != 0;
+              living.insert(path);
+              diary.push_back("+" + id);
+              where.enter(path, caf::actor_cast<caf::strong_actor_ptr>(handle), std::make_shared<actor_gauge>());
+              return handle;
+            }};
   }
   supervisor_plan plan(strategy how, std::vector<supervised_child> children) {
     supervisor_plan out;
@@ -54,8 +57,9 @@ struct family : world {
     return out;
   }
   supervised_child branch(const std::string& id, supervisor_plan of) {
-    return {{id, restart_kind::permanent, 10 * second},
-            [=, this](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, &context, path, of); }};
+    return {{id, restart_kind::permanent, 10 * second}, [=, this](caf::actor_system& system, const std::string& path) {
+              return spawn_supervisor(system, &context, path, of);
+            }};
   }
   void start(supervisor_plan of) {
     root = spawn_supervisor(system(), &context, "/", std::move(of));
@@ -124,7 +128,8 @@ CAF_TEST(the reason of a crash is kept in its own words) {
 
 CAF_TEST(a transient child comes back after a crash only and a temporary one never) {
   family f;
-  f.start(f.plan(strategy::one_for_one, {f.child("p"), f.child("tr", restart_kind::transient), f.child("te", restart_kind::temporary)}));
+  f.start(f.plan(strategy::one_for_one,
+                 {f.child("p"), f.child("tr", restart_kind::transient), f.child("te", restart_kind::temporary)}));
   f.news();
   f.crash("/tr");
   CAF_CHECK_EQUAL(f.news(), "-tr +tr");
@@ -174,7 +179,8 @@ CAF_TEST(what is too much for a supervisor is a crash to its parent and its chil
 
 CAF_TEST(a supervisor that crashes takes its children with it before its successor starts them again) {
   family f;
-  auto inner = f.plan(strategy::one_for_one, {f.child("writer"), f.child("busy", restart_kind::permanent, manner::deaf)});
+  auto inner =
+    f.plan(strategy::one_for_one, {f.child("writer"), f.child("busy", restart_kind::permanent, manner::deaf)});
   f.start(f.plan(strategy::one_for_one, {f.branch("branch", inner)}));
   f.news();
   CAF_CHECK(f.where.ask_crash("/branch"));
@@ -216,7 +222,8 @@ CAF_TEST(a child that does not stop in its time is killed) {
 
 CAF_TEST(nobody is started again while the tree is being stopped) {
   family f;
-  f.start(f.plan(strategy::one_for_one, {f.child("a"), f.child("b"), f.child("deaf", restart_kind::permanent, manner::deaf)}));
+  f.start(f.plan(strategy::one_for_one,
+                 {f.child("a"), f.child("b"), f.child("deaf", restart_kind::permanent, manner::deaf)}));
   f.news();
   f.tell(f.root, verb::stop_v);
   f.crash("/a");

@@ -21,7 +21,9 @@ struct window_world : world {
     kill("/partitions/0/appender");
     feed = {};
   }
-  void append(const std::vector<happening>& events) { tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>()); }
+  void append(const std::vector<happening>& events) {
+    tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
+  }
   void append(source_event what) {
     auto part = std::make_shared<chunk_part>();
     part->feed = "feed";
@@ -99,7 +101,9 @@ CAF_TEST(bars are published and stored when their windows close) {
   CAF_REQUIRE_EQUAL(w.bars().size(), 1u);
   CAF_CHECK_EQUAL(told(w.bars()[0]), "10/12/10/12/4/11.5/2");
   std::vector<bar> stored;
-  CAF_CHECK(scan_bars(w.log, {"SPY", second, "", earliest, at("10:00:00")}, [&](const bar& x) { return stored.push_back(x), true; }).has_value());
+  CAF_CHECK(scan_bars(w.log, {"SPY", second, "", earliest, at("10:00:00")}, [&](const bar& x) {
+              return stored.push_back(x), true;
+            }).has_value());
   CAF_CHECK(stored == w.bars());
 }
 
@@ -206,11 +210,14 @@ CAF_TEST(bars do not wait for the next checkpoint when a snapshot is underway as
   w.start();
   w.append({trade(at("09:30:00.1"), "10", "1", 1)});
   // The checkpoint's pulse comes to the window while the end of the feed is on its way from the appender.
-  caf::anon_send(w.appender, verb::append_v, [] {
-    auto part = std::make_shared<chunk_part>();
-    part->after = {{"feed", "nyse", source_change::eof, {}, {}, false, ""}};
-    return chunk_part_ptr{part};
-  }(), std::uint64_t{9}, w.feed.as<append_listener>());
+  caf::anon_send(
+    w.appender, verb::append_v,
+    [] {
+      auto part = std::make_shared<chunk_part>();
+      part->after = {{"feed", "nyse", source_change::eof, {}, {}, false, ""}};
+      return chunk_part_ptr{part};
+    }(),
+    std::uint64_t{9}, w.feed.as<append_listener>());
   w.tell(w.window, verb::pulse_v);
   CAF_CHECK_EQUAL(w.bars().size(), 1u);
 }

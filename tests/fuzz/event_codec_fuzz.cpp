@@ -1,4 +1,5 @@
-// The payloads of the log's records: any bytes are decoded or refused, and what is decoded is the same after another round.
+// The payloads of the log's records: any bytes are decoded or refused, and what is decoded is the same after another
+// round.
 #include "actors/logic/bar_stage.hpp"
 #include "messages/codec/event_codec.hpp"
 #include "messages/codec/msgpack.hpp"

@@ -1,4 +1,5 @@
-// A client's text frame: any bytes are read or refused, and what is read names channels that say the same when written again.
+// A client's text frame: any bytes are read or refused, and what is read names channels that say the same when written
+// again.
 #include "actors/logic/subscription_table.hpp"
 #include "messages/codec/command_json.hpp"
 

@@ -15,7 +15,9 @@ public:
   std::uint64_t id() const override { return id_; }
   std::string peer() const override { return "test"; }
   void send(block_ptr what) override { got.push_back(std::move(what)); }
-  void close(close_code code, std::string reason) override { closed = std::to_string(static_cast<int>(code)) + " " + reason; }
+  void close(close_code code, std::string reason) override {
+    closed = std::to_string(static_cast<int>(code)) + " " + reason;
+  }
   connection_statistics statistics() const override { return {}; }
 
   std::string text() const { // of all it got

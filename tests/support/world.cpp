@@ -50,7 +50,8 @@ expected<receipt> troubled_bus::write(transaction tx) {
   if (done) taken_.push_back(std::move(copy));
   return done;
 }
-expected<std::vector<record>> troubled_bus::read(topic of, std::uint16_t partition, std::uint64_t offset, std::size_t limit_bytes) const {
+expected<std::vector<record>> troubled_bus::read(topic of, std::uint16_t partition, std::uint64_t offset,
+                                                 std::size_t limit_bytes) const {
   std::lock_guard guard{mutex_};
   if (of == topic::events) ++reads_;
   return inner_->read(of, partition, offset, limit_bytes);
@@ -58,16 +59,23 @@ expected<std::vector<record>> troubled_bus::read(topic of, std::uint16_t partiti
 expected<std::uint64_t> troubled_bus::offset_at(topic of, std::uint16_t partition, timestamp when) const {
   return inner_->offset_at(of, partition, when);
 }
-expected<log_range> troubled_bus::range(topic of, std::uint16_t partition) const { return inner_->range(of, partition); }
-expected<std::optional<std::string>> troubled_bus::get(std::string_view table, std::string_view key) const { return inner_->get(table, key); }
+expected<log_range> troubled_bus::range(topic of, std::uint16_t partition) const {
+  return inner_->range(of, partition);
+}
+expected<std::optional<std::string>> troubled_bus::get(std::string_view table, std::string_view key) const {
+  return inner_->get(table, key);
+}
 expected<void> troubled_bus::scan(std::string_view table, std::string_view first, std::string_view last,
                                   const std::function<bool(std::string_view, std::string_view)>& visit) const {
   return inner_->scan(table, first, last, visit);
 }
-expected<std::optional<std::uint64_t>> troubled_bus::committed(std::string_view group, topic of, std::uint16_t partition) const {
+expected<std::optional<std::uint64_t>> troubled_bus::committed(std::string_view group, topic of,
+                                                               std::uint16_t partition) const {
   return inner_->committed(group, of, partition);
 }
-expected<std::uint64_t> troubled_bus::trim(topic of, std::uint16_t partition, std::uint64_t offset) { return inner_->trim(of, partition, offset); }
+expected<std::uint64_t> troubled_bus::trim(topic of, std::uint16_t partition, std::uint64_t offset) {
+  return inner_->trim(of, partition, offset);
+}
 expected<void> troubled_bus::health() const {
   std::lock_guard guard{mutex_};
   if (why_ != errc::none) return fail(why_, "the test says so");
@@ -113,7 +121,8 @@ caf::actor_system& world::system() { return *system_; }
 void world::settle() {
   if (how_ != pace::stepped) return;
   auto& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
-  while (scheduler.try_run_once()) {}
+  while (scheduler.try_run_once()) {
+  }
 }
 
 void world::pass(nanoseconds span) {
@@ -158,19 +167,22 @@ std::string world::end_of(const std::string& path) const {
 }
 
 appender_actor world::start_appender(std::uint16_t partition) {
-  auto handle = spawn_metered<appender_state>(*system_, where, partition_path(partition, "appender"),
-                                              [this, partition](appender_state& state) { state.prepare(&context, partition); });
+  auto handle =
+    spawn_metered<appender_state>(*system_, where, partition_path(partition, "appender"),
+                                  [this, partition](appender_state& state) { state.prepare(&context, partition); });
   return watched(partition_path(partition, "appender"), handle);
 }
 
 window_actor world::start_window(std::uint16_t partition) {
-  auto handle = spawn_metered<window_state>(*system_, where, partition_path(partition, "window"),
-                                            [this, partition](window_state& state) { state.prepare(&context, partition); });
+  auto handle =
+    spawn_metered<window_state>(*system_, where, partition_path(partition, "window"),
+                                [this, partition](window_state& state) { state.prepare(&context, partition); });
   return watched(partition_path(partition, "window"), handle);
 }
 
 hub_actor world::start_hub() {
-  auto handle = spawn_metered<hub_state>(*system_, where, "/hub", [this](hub_state& state) { state.prepare(&context, links); });
+  auto handle =
+    spawn_metered<hub_state>(*system_, where, "/hub", [this](hub_state& state) { state.prepare(&context, links); });
   return watched("/hub", handle);
 }
 
@@ -191,7 +203,8 @@ listener world::listen(const std::string& path) {
       [=](verb::stop) { self->quit(); },
     };
   });
-  if (!path.empty()) where.enter(path, caf::actor_cast<caf::strong_actor_ptr>(out.handle), std::make_shared<actor_gauge>());
+  if (!path.empty())
+    where.enter(path, caf::actor_cast<caf::strong_actor_ptr>(out.handle), std::make_shared<actor_gauge>());
   settle();
   return out;
 }
@@ -199,7 +212,8 @@ listener world::listen(const std::string& path) {
 void world::kill(const std::string& path) {
   auto who = find<caf::actor>(path);
   if (!who) return;
-  caf::anon_send<caf::message_priority::high>(who, caf::exit_msg{who.address(), caf::make_error(caf::exit_reason::kill)});
+  caf::anon_send<caf::message_priority::high>(who,
+                                              caf::exit_msg{who.address(), caf::make_error(caf::exit_reason::kill)});
   settle();
 }
 
@@ -212,7 +226,9 @@ std::optional<std::string> world::status(const std::string& path) {
   if (!who) return std::nullopt;
   std::optional<std::string> out;
   caf::scoped_actor self{*system_};
-  auto asked = self->request(who, how_ == pace::stepped ? caf::duration{caf::infinite} : caf::duration{std::chrono::seconds{10}}, verb::status_v);
+  auto asked =
+    self->request(who, how_ == pace::stepped ? caf::duration{caf::infinite} : caf::duration{std::chrono::seconds{10}},
+                  verb::status_v);
   settle();
   asked.receive([&](const status_report& report) { out = report.state; }, [](const caf::error&) {});
   return out;

@@ -1,7 +1,7 @@
-// The language of tests about actors: a world is a node without a front door. It lends its actors a log in memory, settings,
-// a clock, and a directory, and runs them in one of two ways. In steps, nothing happens but what the test lets happen: one
-// thread, and time that moves when it is told to. With threads, for actors that have some of their own (processes, sockets):
-// then a test waits for what must come, with a deadline.
+// The language of tests about actors: a world is a node without a front door. It lends its actors a log in memory,
+// settings, a clock, and a directory, and runs them in one of two ways. In steps, nothing happens but what the test
+// lets happen: one thread, and time that moves when it is told to. With threads, for actors that have some of their own
+// (processes, sockets): then a test waits for what must come, with a deadline.
 #pragma once
 
 #include "actors/context.hpp"
@@ -34,13 +34,15 @@ public:
   int reads() const; // of topic events
 
   expected<receipt> write(transaction tx) override;
-  expected<std::vector<record>> read(topic where, std::uint16_t partition, std::uint64_t offset, std::size_t limit_bytes) const override;
+  expected<std::vector<record>> read(topic where, std::uint16_t partition, std::uint64_t offset,
+                                     std::size_t limit_bytes) const override;
   expected<std::uint64_t> offset_at(topic where, std::uint16_t partition, timestamp at) const override;
   expected<log_range> range(topic where, std::uint16_t partition) const override;
   expected<std::optional<std::string>> get(std::string_view table, std::string_view key) const override;
   expected<void> scan(std::string_view table, std::string_view first, std::string_view last,
                       const std::function<bool(std::string_view, std::string_view)>& visit) const override;
-  expected<std::optional<std::uint64_t>> committed(std::string_view group, topic where, std::uint16_t partition) const override;
+  expected<std::optional<std::uint64_t>> committed(std::string_view group, topic where,
+                                                   std::uint16_t partition) const override;
   expected<std::uint64_t> trim(topic where, std::uint16_t partition, std::uint64_t offset) override;
   expected<void> sync() override { return inner_->sync(); }
   expected<void> health() const override;
