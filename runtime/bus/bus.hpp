@@ -41,8 +41,8 @@ enum class record_kind : std::uint8_t {
   events = 1,      // messages/codec/event_codec.hpp
   clock = 2,       // no payload: the passing of time is the record's log_ts
   source = 3,      // one source_event, msgpack
-  start = 4,       // the node started; no payload
-  bars = 5,        // derived records, messages/codec/derived_codec.hpp
+  start = 4,       // the node started: the rules by which bars are made, actors/logic/bar_stage.hpp
+  bars = 5,        // derived records, messages/codec/msgpack.hpp
   dead_letter = 6, // msgpack
 };
 
