@@ -8,7 +8,7 @@
 namespace finstream {
 
 namespace {
-constexpr auto pulse_every = std::chrono::milliseconds{100};
+constexpr auto pulse_every = std::chrono::milliseconds{500}; // an idle node is idle
 constexpr std::size_t catch_up_read_bytes = 1u << 20;
 } // namespace
 

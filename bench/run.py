@@ -171,7 +171,7 @@ def parse(build):
 
 def append(build):
     """(b) Appending only."""
-    return run_program(build, "append_bench")
+    return [{"name": f"append_{row['subject']}_{row['payload']}_{row['durability']}", **row} for row in run_program(build, "append_bench")]
 
 
 def window(build):
