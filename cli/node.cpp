@@ -23,6 +23,9 @@ namespace finstream {
 
 namespace {
 
+// How often a thread without work looks for some; what comes from outside wakes it at once.
+constexpr auto idle_poll = std::chrono::milliseconds{50};
+
 bar_rules rules_from(const settings& config) {
   bar_rules rules;
   auto& w = config.windows;
@@ -142,6 +145,7 @@ void node::spawn_tree() {
   actors_config_.set("scheduler.max-threads", threads);
   actors_config_.set("scheduler.max-throughput", static_cast<std::size_t>(s.max_throughput));
   actors_config_.set("work-stealing.moderate-poll-attempts", static_cast<std::size_t>(s.moderate_poll_attempts));
+  actors_config_.set("work-stealing.relaxed-sleep-duration", caf::timespan{idle_poll});
   actors_ = std::make_unique<caf::actor_system>(actors_config_);
   port_->store(config_.gateway.port);
 
