@@ -181,7 +181,7 @@ def window(build):
 
 def fanout(build):
     """(c) WebSocket fan-out of 150-byte records: publish -> receipt, CPU per million deliveries, memory per connection."""
-    return run_program(build, "fanout_bench")
+    return [{"name": row.get("name") or row.get("case") or row["bench"], **row} for row in run_program(build, "fanout_bench")]
 
 
 def stream(build):

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fmt/core.h>
 #include <memory>
@@ -74,6 +75,12 @@ int run(const std::string& path) {
   auto last = live.status();
   log::info("node", "stopped: {} events, {} bars, {} duplicates, {} dead letters", last.events, last.bars,
             last.duplicates, last.dead_letters);
+  if (code != 0) {
+    // What was acknowledged is in the log, as after kill -9, and feeds end with this process. Nothing is worth waiting
+    // for.
+    log::stop();
+    std::_Exit(code);
+  }
   started->reset();
   log::stop();
   return code;
