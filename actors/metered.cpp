@@ -35,16 +35,20 @@ void actor_gauge::on_finish(std::int64_t now_ns) {
   if (took > longest_ns.load(std::memory_order_relaxed)) longest_ns.store(took, std::memory_order_relaxed);
 }
 
+// In these three a handle is let go outside the lock: with the last one an actor's state may end, and that looks up
+// here.
 void directory::enter(const std::string& path, caf::strong_actor_ptr who, std::shared_ptr<actor_gauge> gauge) {
   gauge->path = path;
+  entry old{std::move(who), std::move(gauge)};
   std::lock_guard lock{mutex_};
-  entries_[path] = {std::move(who), std::move(gauge)};
+  std::swap(entries_[path], old);
 }
 
 void directory::leave(const std::string& path, const caf::actor_addr& who) {
+  decltype(entries_)::node_type gone;
   std::lock_guard lock{mutex_};
   if (auto at = entries_.find(path); at != entries_.end() && at->second.who && at->second.who->address() == who)
-    entries_.erase(at);
+    gone = entries_.extract(at);
 }
 
 caf::strong_actor_ptr directory::find(const std::string& path) const {
@@ -70,8 +74,9 @@ bool directory::ask_crash(const std::string& path) {
 }
 
 void directory::clear() {
+  decltype(entries_) gone;
   std::lock_guard lock{mutex_};
-  entries_.clear();
+  gone.swap(entries_);
 }
 
 caf::error describe_exception(std::exception_ptr& what) {
