@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,12 @@ namespace {
 constexpr int worth_another_read_bytes = 64 * 1024;
 constexpr std::size_t smallest_read_bytes = 4 * 1024;
 constexpr std::size_t error_read_bytes = 16 * 1024; // at a time, between two chunks of output
+// A process that says a line every little while, each in a write of its own, would make as many chunks, records in the
+// log and wake-ups as lines. So when output is there so soon after the last read, and that was small, reading waits a
+// moment for more. One that speaks less often than this is read at once.
+constexpr nanoseconds soon_after_a_read = 400 * millisecond / 1000;
+constexpr nanoseconds between_small_reads = 1 * millisecond;
+constexpr std::size_t small_read_bytes = 16 * 1024;
 // A process that left the group may hold the pipe after the child's end; what it writes later is not the child's.
 constexpr nanoseconds linger_after_exit = 50 * millisecond;
 
@@ -119,13 +126,15 @@ private:
   // Until the process has ended and its output has been handed on, or nobody wants it any more.
   void watch() {
     while (!(ended_ && (closing_ || !output_.open()))) {
-      bool read_output = output_.open() && !closing_ && (credit_ > 0 || blocked_since_ == 0);
+      bool read_output = output_.open() && !closing_ && (credit_ > 0 || blocked_since_ == 0) && !is_gathering();
       std::array<pollfd, 4> waits{{{wake_.get(), POLLIN, 0},
                                    {read_output ? output_.get() : -1, POLLIN, 0},
                                    {error_output_.get(), POLLIN, 0},
                                    {ended_ ? -1 : process_.get(), POLLIN, 0}}};
-      if (poll(waits.data(), waits.size(), timeout_ms()) < 0 && errno != EINTR)
-        stop_on_bug("poll() on a child's pipes");
+      auto until = timeout();
+      timespec wait{until / second, until % second};
+      if (ppoll(waits.data(), waits.size(), until < 0 ? nullptr : &wait, nullptr) < 0 && errno != EINTR)
+        stop_on_bug("ppoll() on a child's pipes");
       if (waits[0].revents != 0) take_wake();
       if (waits[1].revents != 0) take_output();
       if (waits[2].revents != 0) take_errors();
@@ -135,13 +144,25 @@ private:
     }
   }
 
-  int timeout_ms() {
+  // From now until something is due; -1: nothing is.
+  nanoseconds timeout() {
     std::lock_guard guard{lock_};
-    nanoseconds until = -1;
-    auto now = monotonic_now();
-    if (!ended_ && kill_at_ != 0) until = std::max<nanoseconds>(kill_at_ - now, 0);
-    if (ended_ && blocked_since_ == 0) until = std::max<nanoseconds>(ended_at_ + linger_after_exit - now, 0);
-    return until < 0 ? -1 : static_cast<int>(std::min<nanoseconds>((until + millisecond - 1) / millisecond, 60'000));
+    constexpr auto never = std::numeric_limits<nanoseconds>::max();
+    auto due = never;
+    if (!ended_ && kill_at_ != 0) due = kill_at_;
+    if (ended_ && blocked_since_ == 0) due = ended_at_ + linger_after_exit;
+    if (gather_until_ != 0) due = std::min(due, gather_until_);
+    return due == never ? -1 : std::max<nanoseconds>(due - monotonic_now(), 0);
+  }
+
+  bool is_gathering() const { return gather_until_ != 0 && monotonic_now() < gather_until_; }
+
+  // True once for what comes soon after a small read: it waits until `between_small_reads` have passed.
+  bool starts_gathering() {
+    if (std::exchange(gather_until_, 0) != 0) return false;
+    if (last_read_bytes_ >= small_read_bytes || monotonic_now() - last_read_at_ >= soon_after_a_read) return false;
+    gather_until_ = last_read_at_ + between_small_reads;
+    return true;
   }
 
   void take_wake() {
@@ -162,11 +183,14 @@ private:
       }
     } else {
       blocked_since_ = 0;
+      if (starts_gathering()) return;
     }
     auto chunk = lines_.take_carry();
     auto carried = chunk.size();
     bool at_end = !fill(chunk);
-    if (ended_) read_after_exit_ += chunk.size() - carried;
+    last_read_at_ = monotonic_now();
+    last_read_bytes_ = chunk.size() - carried;
+    if (ended_) read_after_exit_ += last_read_bytes_;
     hand_on(lines_.cut(std::move(chunk), carried));
     if (at_end || (ended_ && read_after_exit_ >= output_pipe_bytes)) end_output();
   }
@@ -291,6 +315,9 @@ private:
 
   // The watcher's own.
   descriptor process_, output_, error_output_;
+  nanoseconds last_read_at_ = 0;
+  std::size_t last_read_bytes_ = 0;
+  nanoseconds gather_until_ = 0; // 0: what is there is read at once
   std::uint64_t read_after_exit_ = 0;
   nanoseconds ended_at_ = 0;
   child_exit exit_;
