@@ -23,9 +23,6 @@ namespace finstream {
 
 namespace {
 
-// How often a thread without work looks for some; what comes from outside wakes it at once.
-constexpr auto idle_poll = std::chrono::milliseconds{50};
-
 bar_rules rules_from(const settings& config) {
   bar_rules rules;
   auto& w = config.windows;
@@ -144,8 +141,9 @@ void node::spawn_tree() {
     s.threads > 0 ? static_cast<std::size_t>(s.threads) : std::max<std::size_t>(1, std::thread::hardware_concurrency());
   actors_config_.set("scheduler.max-threads", threads);
   actors_config_.set("scheduler.max-throughput", static_cast<std::size_t>(s.max_throughput));
-  actors_config_.set("work-stealing.moderate-poll-attempts", static_cast<std::size_t>(s.moderate_poll_attempts));
-  actors_config_.set("work-stealing.relaxed-sleep-duration", caf::timespan{idle_poll});
+  // One queue for all threads: work wakes a thread at once and never stands behind a busy one while another sleeps, and
+  // idle threads do not look around. Messages carry batches, so the queue's lock is no bottleneck.
+  actors_config_.set("scheduler.policy", caf::atom("sharing"));
   actors_ = std::make_unique<caf::actor_system>(actors_config_);
   port_->store(config_.gateway.port);
 

@@ -47,9 +47,6 @@ void add_machine(table& out, settings& x) {
         number("scheduler.max_throughput", x.scheduler.max_throughput, 1, 100'000,
                "Messages an actor may handle before others get their turn. Without such a limit one backlog starves "
                "all others."),
-        number("scheduler.moderate_poll_attempts", x.scheduler.moderate_poll_attempts, 0, 100'000,
-               "How often an idle thread looks for work before it sleeps longer. Hundreds burn a fifth of a core for "
-               "nothing."),
         text("bus.type", x.bus.type, text_form::driver, "The driver that keeps the log."),
         plain("bus.durability", x.bus.level,
               "What an acknowledgement promises: none (lost if the process is killed), interval (survives kill -9, and "

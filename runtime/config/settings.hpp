@@ -24,7 +24,6 @@ struct log_settings {
 struct scheduler_settings {
   int threads = 0;         // actor threads; 0 = as many as cores
   int max_throughput = 30; // messages an actor may handle before others get a turn: without it one backlog starves all
-  int moderate_poll_attempts = 5; // of an idle thread before it sleeps: the library's own 500 burn a fifth of a core
 
   friend bool operator==(const scheduler_settings&, const scheduler_settings&) = default;
 };
