@@ -1,9 +1,9 @@
 // What it costs to send each record to many clients: 150-byte records over WebSocket, clients in another process.
 //   paced: the time from deliver() to the client's recv(), at a given rate
-//   flat:  server CPU per million deliveries, in bursts; the next burst when every client has had the last
-//          (flat_calls: one call a record; flat_lists: one call a record, and each record to another list than the
-//          last)
-//   floor: the same bytes in the same frames with a bare send() each, which is what the kernel alone costs
+//   flat:  server CPU per million deliveries while records come flat out, handed over in bursts, a call for each; every
+//          10,000 records it waits for the clients (flat_lists: a call a record, each to another list than the last)
+//   turns: the same in turns: the next burst when every client has had the last, so nothing else can travel with it
+//   floor: turns with a bare send() for each client and burst, which is what the kernel alone costs
 //   idle:  memory per connection that does nothing
 // One JSON object a line. Each case runs in processes of its own; `fanout_bench NAME...` runs those whose name holds a
 // NAME.
@@ -12,6 +12,7 @@
 #include "runtime/server/frames.hpp"
 #include "runtime/server/server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstdio>
@@ -33,13 +34,14 @@ namespace finstream::bench {
 namespace {
 
 constexpr nanoseconds case_length = 2 * second;
+constexpr std::uint64_t round_records = 10'000; // flat out: handed over before the clients are waited for
 
 struct bench_case {
-  enum kind { idle, paced, flat, flat_calls, flat_lists, floor } what;
+  enum kind { idle, paced, flat, flat_lists, turns, floor } what;
   std::uint32_t clients;
   std::uint64_t rate_or_burst;
   std::string name() const {
-    constexpr const char* names[] = {"idle", "paced", "flat", "flat_calls", "flat_lists", "floor"};
+    constexpr const char* names[] = {"idle", "paced", "flat", "flat_lists", "turns", "floor"};
     return fmt::format("{}_{}_{}", names[what], clients, rate_or_burst);
   }
 };
@@ -126,16 +128,16 @@ public:
   void flat(const bench_case& x) {
     auto cpu = cpu_seconds();
     auto start = monotonic_ns();
+    auto round = x.what == bench_case::turns ? x.rate_or_burst : round_records;
+    std::size_t next_list = 0;
     do {
-      client_order order{client_order::expect, 0, 0, 0, x.rate_or_burst};
+      client_order order{client_order::expect, 0, 0, 0, round};
       if (::write(control_, &order, sizeof order) != static_cast<ssize_t>(sizeof order)) std::_Exit(1);
-      if (x.what == bench_case::flat) {
-        std::vector<delivery> burst(x.rate_or_burst);
-        for (auto& one : burst) one = {make_block(), all_};
+      for (std::uint64_t given = 0; given < round; given += x.rate_or_burst) {
+        auto& to = x.what == bench_case::flat_lists ? lists_[next_list++ % lists_.size()] : all_;
+        std::vector<delivery> burst(std::min(x.rate_or_burst, round - given));
+        for (auto& one : burst) one = {make_block(), to};
         server_->deliver(std::move(burst));
-      } else {
-        for (std::uint64_t i = 0; i < x.rate_or_burst; ++i)
-          server_->deliver(make_block(), x.what == bench_case::flat_lists ? lists_[i % lists_.size()] : all_);
       }
       client_answer done;
       if (::read(control_, &done, sizeof done) != static_cast<ssize_t>(sizeof done)) std::_Exit(1);
@@ -244,8 +246,8 @@ int main(int count, char** words) {
     {bench_case::idle, 1000, 0}, {bench_case::paced, 100, 1000}, {bench_case::paced, 100, 10'000}};
   for (auto clients : {100u, 1000u}) {
     for (auto burst : {1u, 32u, 1000u, 10'000u}) cases.push_back({bench_case::flat, clients, burst});
-    for (auto burst : {32u, 1000u}) cases.push_back({bench_case::flat_calls, clients, burst});
-    cases.push_back({bench_case::flat_lists, clients, 1000});
+    cases.push_back({bench_case::flat_lists, clients, 1});
+    for (auto burst : {1u, 32u, 1000u, 10'000u}) cases.push_back({bench_case::turns, clients, burst});
     for (auto burst : {1u, 32u, 1000u}) cases.push_back({bench_case::floor, clients, burst});
   }
   int failures = 0;

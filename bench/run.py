@@ -11,12 +11,12 @@ import contextlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -181,7 +181,7 @@ def window(build):
 
 def fanout(build):
     """(c) WebSocket fan-out of 150-byte records: publish -> receipt, CPU per million deliveries, memory per connection."""
-    return [{"name": row.get("name") or row.get("case") or row["bench"], **row} for row in run_program(build, "fanout_bench")]
+    return [{"name": row["case"], **row} for row in run_program(build, "fanout_bench")]
 
 
 def stream(build):
@@ -208,8 +208,9 @@ def redis_streams(build):
             row = run_program(build, "peer_redis", port, events)[0]
             cpu = cpu_seconds(server.pid)
             rows = [{"name": "redis_streams", "events_per_second": row["events"] / row["seconds"], "events_per_cpu_second": row["events"] / cpu}]
-            if subprocess.run([sys.executable, "-c", "import redis"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-                done = subprocess.run([sys.executable, str(ROOT / "bench" / "peer_consumer.py"), str(port), str(events // 4)], capture_output=True,
+            python = "/usr/bin/python3"  # Debian's, which has python3-redis
+            if subprocess.run([python, "-c", "import redis"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                done = subprocess.run([python, str(ROOT / "bench" / "peer_consumer.py"), str(port), str(events // 4)], capture_output=True,
                                       text=True, check=True, timeout=DEADLINE_S)
                 row = json.loads(done.stdout)
                 rows.append({"name": "python_consumer", "events_per_second": row["events"] / row["seconds"],
@@ -258,6 +259,36 @@ def idle(build):
         return [{"name": "idle", "core_percent": share * 100, "rss_mib": memory_mib(it.process.pid, "VmRSS")}]
 
 
+def connections(build):
+    """(c) Memory per idle connection, its actor included: 2,000 clients that have subscribed and hear nothing."""
+    count = 2_000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with node(build, []) as it, contextlib.ExitStack() as open_sockets:
+        it.start().wait_ready()
+        open_sockets.enter_context(subscriber(it.port))
+        before = memory_mib(it.process.pid, "VmRSS")
+        for _ in range(count):
+            open_sockets.enter_context(subscriber(it.port))
+        used = memory_mib(it.process.pid, "VmRSS") - before
+        return [{"name": "connections", "clients": count, "kib_per_connection": used * 1024 / count}]
+
+
+def subscriber(port):
+    """A WebSocket that has subscribed to one channel and had its answer."""
+    it = socket.create_connection(("127.0.0.1", port), 10)
+    it.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    command = b'{"action":"subscribe","id":1,"channels":["ticks.SYM"]}'
+    it.sendall(b"\x81" + bytes([0x80 | len(command)]) + bytes(4) + command)  # masked with zeros
+    heard = b""
+    while b'"subscribed"' not in heard:
+        more = it.recv(4096)
+        if not more:
+            raise RuntimeError(f"the node closed a connection after {heard!r}")
+        heard += more
+    return it
+
+
 def symbols(build):
     """(e) Memory per symbol: 10,000 symbols against 10."""
     used = {}
@@ -280,7 +311,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, fanout, stream, redis_streams, nats_jetstream, idle, symbols, recovery]
+PARTS = [flat_out, parse, append, window, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
