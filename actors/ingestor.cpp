@@ -218,7 +218,7 @@ void ingestor_state::on_long_line(const feed_long_line& what) {
   if (what.run != run_) return;
   parsed_chunk parsed;
   parsed.dead_letters.push_back(parser_->give_up_line(what.first_bytes, what.total_bytes, context_->time->now()));
-  take(std::move(parsed), 0);
+  take(std::move(parsed), 1);
 }
 
 void ingestor_state::on_error_line(const feed_error_line& what) {
@@ -253,8 +253,10 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
     if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
   for (auto& control : parsed.controls) {
     said_eof_ = said_eof_ || control.event.change == source_change::eof;
+    // A hole is known before the events that close windows over it.
+    auto comes_first = control.hello || control.event.change == source_change::gap;
     for (std::size_t p = 0; p < parts.size(); ++p)
-      (control.hello ? part(p).before : part(p).after).push_back(control.event);
+      (comes_first ? part(p).before : part(p).after).push_back(control.event);
   }
   if (!parsed.dead_letters.empty()) part(0).dead_letters = std::move(parsed.dead_letters);
   hand_over(std::move(parts), parsed.has_resume ? std::optional{parsed.resume} : std::nullopt, credit);

@@ -46,7 +46,6 @@ private:
   void take(parsed_chunk parsed, int credit);
   void tell_source_change(source_change change, const std::string& reason);
   void hand_over(std::vector<std::shared_ptr<chunk_part>> parts, std::optional<resume_point> resume, int credit);
-  void look_for_appender(std::uint16_t partition);
   void send_part(std::uint16_t partition, std::uint64_t number, const chunk_part_ptr& part);
   void find_successor(std::uint16_t partition);
   void save_resume_point();

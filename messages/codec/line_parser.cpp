@@ -129,7 +129,6 @@ void line_parser::implementation::parse_line(const char* begin, const char* end)
   control_line control;
   auto type = read(line, event, control);
   if (type && *type == line_type::control) {
-    control.events_before = chunk->events;
     chunk->controls.push_back(std::move(control));
     return;
   }

@@ -29,11 +29,10 @@ struct line_parser_options {
   bool shape_cache = true;        // off: every line through simdjson, for comparison
 };
 
-// A control line, and where it stood among the events of its chunk.
+// What a feed says beside events.
 struct control_line {
   source_event event;
   bool hello = false;
-  std::uint64_t events_before = 0; // how many events of the chunk came on lines before it
 };
 
 // What one chunk of lines became.

@@ -19,9 +19,9 @@ namespace finstream {
 struct chunk_part {
   std::string feed;
   std::uint64_t sender = 0;         // which life of which ingestor numbered it
-  std::vector<source_event> before; // hello
+  std::vector<source_event> before; // hello, gap
   batch_ptr events;                 // or null
-  std::vector<source_event> after;  // heartbeat, gap, eof; what became of the process
+  std::vector<source_event> after;  // heartbeat, eof; what became of the process
   std::vector<dead_letter> dead_letters;
   std::optional<resume_point> resume; // all before it is in the log: saved together with this
 };

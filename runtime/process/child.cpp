@@ -225,8 +225,11 @@ private:
   }
 
   void hand_on(cut_lines cut) {
-    for (auto& line : cut.given_up)
-      if (!closing_ && events_.on_long_line) events_.on_long_line(std::move(line.first_bytes), line.total_bytes);
+    for (auto& line : cut.given_up) {
+      if (closing_) return;
+      --credit_;
+      if (events_.on_long_line) events_.on_long_line(std::move(line.first_bytes), line.total_bytes);
+    }
     if (cut.lines.empty() || closing_) return;
     --credit_;
     if (events_.on_lines) events_.on_lines(std::move(cut.lines));

@@ -34,7 +34,8 @@ struct child_exit {
 struct child_events {
   // Whole lines (ending in '\n', but for the very last of the output). Takes one credit; give it back with grant().
   std::function<void(std::string lines)> on_lines;
-  // The start of a line that had no end within max_line_bytes, and how long it was in all.
+  // The start of a line that had no end within max_line_bytes, and how long it was in all. Takes one credit too; one
+  // chunk may end several such lines, and takes more than there is.
   std::function<void(std::string first_bytes, std::uint64_t total_bytes)> on_long_line;
   std::function<void(std::string line)> on_error_line; // of standard error, without its '\n', cut at 8 KiB
   std::function<void(child_exit)> on_exit;

@@ -95,6 +95,19 @@ CAF_TEST(a feed may be set to start again after eof) {
   CAF_CHECK((w.events_in_log() == std::vector<std::int64_t>{1, 2, 3})); // the others were duplicates
 }
 
+CAF_TEST(a hole is in the log before the events that came with it) {
+  feed_world w;
+  auto gap = R"({"type":"gap","from":"2020-01-06T14:29:50Z","to":"2020-01-06T14:29:59Z"})";
+  w.start("printf '%s\\n%s\\n%s\\n' '" + event_line("1") + "' '" + gap + "' '" + event_line("2") + "'; " + stay);
+  CAF_CHECK(w.until([&] { return w.figures.events == 2; }));
+  CAF_CHECK((w.events_in_log() == std::vector<std::int64_t>{1, 2}));
+  auto log = w.entries(0);
+  auto found = std::find_if(log.begin(), log.end(), [](auto& x) { return x->source.change == source_change::gap; });
+  auto events = std::find_if(log.begin(), log.end(), [](auto& x) { return x->events != nullptr; });
+  CAF_REQUIRE(found != log.end() && events != log.end());
+  CAF_CHECK_LESS((*found)->offset, (*events)->offset);
+}
+
 CAF_TEST(a feed is told where to go on) {
   feed_world w;
   auto note = w.files.path() + "/starts";
