@@ -79,16 +79,13 @@ void appender_state::recover() {
   // Once a node. The successor of an appender that crashed has nothing to say: its feeds have gone on and hold what was
   // not confirmed, so nothing was missed, and the bars must not claim it.
   if (auto& started = context_->figures->started.at(partition_); !started) {
-    auto start = std::make_shared<log_entry>();
-    start->kind = static_cast<std::uint8_t>(record_kind::start);
-    start->rules = context_->rules;
-    start->log_ts = next_log_ts();
-    transaction tx;
-    tx.appends.push_back({topic::events, partition_, record_kind::start, 1, start->log_ts, start->rules});
-    auto receipt = must(log.write(std::move(tx)), "the log's start record");
-    remember({start}, receipt.offsets);
-    started = true;
+    take(node_start{});
+  } else {
+    become_ready();
   }
+}
+
+void appender_state::become_ready() {
   recovered_ = true;
   ++context_->figures->partitions_recovered;
 }
@@ -261,12 +258,23 @@ void appender_state::count_bar(const bar& x) {
   counters.rows->add();
 }
 
-bool appender_state::write(time_passed&) {
+bool appender_state::write(node_start&) {
+  if (!write_mark(record_kind::start, context_->rules)) return false;
+  context_->figures->started.at(partition_) = true;
+  become_ready();
+  return true;
+}
+
+bool appender_state::write(time_passed&) { return write_mark(record_kind::clock, {}); }
+
+// A record that holds no events.
+bool appender_state::write_mark(record_kind kind, const std::string& payload) {
   auto entry = std::make_shared<log_entry>();
-  entry->kind = static_cast<std::uint8_t>(record_kind::clock);
+  entry->kind = static_cast<std::uint8_t>(kind);
+  entry->rules = payload;
   entry->log_ts = next_log_ts();
   transaction tx;
-  tx.appends.push_back({topic::events, partition_, record_kind::clock, 1, entry->log_ts, {}});
+  tx.appends.push_back({topic::events, partition_, kind, 1, entry->log_ts, payload});
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
   remember({entry}, offsets);

@@ -37,17 +37,19 @@ private:
     stage_result what;
     commit_listener from;
   };
+  struct node_start {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, time_passed>;
+  using work = std::variant<part, result, node_start, time_passed>;
   template <class Reader> struct waiting {
     std::uint64_t offset = 0;
     Reader reader;
   };
 
   void recover();
+  void become_ready();
   void trim_dead_letters(std::uint64_t next);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
   void on_pull(std::uint64_t offset, entry_reader reader);
@@ -60,7 +62,9 @@ private:
   std::string last_part_key(const std::string& feed) const;
   bool write(part& x);
   bool write(result& x);
+  bool write(node_start& x);
   bool write(time_passed& x);
+  bool write_mark(record_kind kind, const std::string& payload);
   bool put(transaction tx, std::vector<std::uint64_t>& offsets);
   timestamp next_log_ts();
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);

@@ -358,9 +358,17 @@ CAF_TEST(after trouble with the log time is logged no more often than before) {
   CAF_CHECK(w.where.gauges().at(0)->handled.load() - handled <= 41); // and nothing else is going round
 }
 
-CAF_TEST(a log that cannot be read ends the appender with the reason) {
+CAF_TEST(a log that cannot be written at the start is waited for and the node is not ready before) {
   world w;
-  w.log.refuse(errc::io_failure); // its start record is refused
+  w.log.refuse(errc::disk_full); // the start record is refused
   w.start_appender();
-  CAF_CHECK(w.end_of("/partitions/0/appender").find("the log's start record: the test says so") != std::string::npos);
+  CAF_CHECK_EQUAL(w.figures.partitions_recovered.load(), 0);
+  w.pass(2 * second);
+  CAF_CHECK(w.status("/partitions/0/appender")->find("\"stalled\":true,\"pending\":1") != std::string::npos);
+  w.log.refuse(errc::none);
+  w.pass(second);
+  CAF_CHECK_EQUAL(w.figures.partitions_recovered.load(), 1);
+  auto taken = w.log.taken();
+  CAF_REQUIRE_EQUAL(taken.size(), 1u);
+  CAF_CHECK(taken[0].appends[0].kind == record_kind::start);
 }
