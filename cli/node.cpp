@@ -16,7 +16,6 @@
 #include <fstream>
 #include <random>
 #include <sys/resource.h>
-#include <thread>
 #include <unistd.h>
 
 namespace finstream {
@@ -82,9 +81,10 @@ supervised_child feed_child(node_context* context, const feed_settings* feed) {
           }};
 }
 
-supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children) {
+supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children,
+                        int max_restarts) {
   supervisor_plan plan;
-  plan.max_restarts = context->config->supervisor.max_restarts;
+  plan.max_restarts = max_restarts;
   plan.period = context->config->supervisor.period_ms * millisecond;
   auto patience = nanoseconds{0};
   for (auto& child : children) patience += child.spec.stop_timeout;
@@ -159,7 +159,9 @@ void node::spawn_tree() {
   supervisor_plan plan;
   plan.max_restarts = config_.supervisor.max_restarts;
   plan.period = config_.supervisor.period_ms * millisecond;
-  plan.children.push_back(branch(context, "partitions", std::move(partitions)));
+  // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
+  // would take the node a thousand crashes to say that something is wrong.
+  plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));
   plan.children.push_back({{"hub", restart_kind::permanent, patience},
                            [=, links = links_](caf::actor_system& system, const std::string& path) {
                              return caf::actor_cast<caf::actor>(
@@ -173,13 +175,15 @@ void node::spawn_tree() {
          return caf::actor_cast<caf::actor>(spawn_metered<gateway_state, caf::detached>(
            system, *context->where, path, [=](gateway_state& state) { state.prepare(context, links, port); }));
        }});
-  plan.children.push_back(branch(context, "feeds", std::move(feeds)));
+  plan.children.push_back(branch(context, "feeds", std::move(feeds), plan.max_restarts));
   root_ = spawn_supervisor(*actors_, context, "/", std::move(plan));
+  auto ended = std::make_shared<std::promise<void>>();
+  ended_ = ended->get_future().share();
   // Its handle is kept: an actor that nobody can reach is gone.
-  watcher_ = actors_->spawn<caf::hidden>([root = root_, ended = ended_](caf::event_based_actor* self) -> caf::behavior {
+  watcher_ = actors_->spawn<caf::hidden>([root = root_, ended](caf::event_based_actor* self) -> caf::behavior {
     self->monitor(root);
     self->set_down_handler([=](const caf::down_msg&) {
-      *ended = true;
+      ended->set_value();
       self->quit();
     });
     return {[](caf::unit_t) {}};
@@ -208,22 +212,23 @@ void node::measure_process() {
 }
 
 node_status node::status() const {
-  return {figures_.events,      figures_.bars, figures_.duplicates, figures_.dead_letters, links_->count(),
-          lag_->quantile(0.99), *ended_};
+  return {figures_.events, figures_.bars,        figures_.duplicates, figures_.dead_letters,
+          links_->count(), lag_->quantile(0.99), has_ended(0)};
 }
 
 bool node::stop(nanoseconds deadline) {
   figures_.draining = true;
   caf::anon_send<caf::message_priority::high>(root_, verb::stop_v);
-  auto give_up_at = system_clock().monotonic() + deadline;
-  while (!*ended_ && system_clock().monotonic() < give_up_at)
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  return *ended_;
+  return has_ended(deadline);
+}
+
+bool node::has_ended(nanoseconds patience) const {
+  return ended_.wait_for(std::chrono::nanoseconds{patience}) == std::future_status::ready;
 }
 
 node::~node() {
   if (!actors_) return;
-  if (!*ended_)
+  if (!has_ended(0))
     caf::anon_send<caf::message_priority::high>(
       root_, caf::exit_msg{root_.address(), caf::make_error(caf::exit_reason::kill)});
   root_ = watcher_ = nullptr;

@@ -9,6 +9,7 @@
 #include <caf/actor_system_config.hpp>
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -36,6 +37,7 @@ private:
   expected<void> open(const std::string& program_directory);
   void spawn_tree();
   void measure_process();
+  bool has_ended(nanoseconds patience) const;
 
   settings config_;
   std::unique_ptr<bus> log_;
@@ -46,7 +48,7 @@ private:
   node_context context_;
   std::shared_ptr<client_links> links_ = std::make_shared<client_links>();
   std::shared_ptr<std::atomic<int>> port_ = std::make_shared<std::atomic<int>>(0);
-  std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_future<void> ended_; // the root supervisor's end
   metrics::histogram* lag_ = nullptr;
   caf::actor_system_config actors_config_;
   std::unique_ptr<caf::actor_system> actors_;
