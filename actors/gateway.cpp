@@ -88,10 +88,10 @@ void gateway_state::listen() {
     caf::anon_send(me, verb::said_v, who->id(), std::move(text));
   };
   events.on_slow_warning = [time = context_->time, limit = config.max_queue_bytes](
-                             const connection_ptr& who, std::uint64_t queued, nanoseconds age) {
-    who->send(std::make_shared<const block>(block{
+                             const connection_ptr&, std::uint64_t queued, nanoseconds age) {
+    return std::make_shared<const block>(block{
       fmt::format(R"({{"type":"slow_warning","queued":{},"limit":{},"age_ms":{}}})", queued, limit, age / millisecond),
-      1, time->monotonic()}));
+      1, time->monotonic()});
   };
   events.on_closed = [me, links = links_](const connection_ptr& who, std::uint16_t code, std::string reason) {
     links->close(who->id());

@@ -6,7 +6,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
+
 namespace finstream {
+
+namespace {
+constexpr auto hub_deadline = std::chrono::seconds{5};
+} // namespace
 
 void session_state::prepare(node_context* context, std::shared_ptr<client_links> links, std::uint64_t connection) {
   context_ = context;
@@ -39,9 +46,14 @@ void session_state::greet() {
 
 void session_state::on_said(const std::string& text) {
   auto command = parse_command(text);
+  if (command && command->action == "subscribe") return on_subscription(std::move(*command), true);
+  if (command && command->action == "unsubscribe") return on_subscription(std::move(*command), false);
+  on_question(command);
+  handled();
+}
+
+void session_state::on_question(const expected<client_command>& command) {
   if (!command) return refuse(nullptr, command.error().code, command.error().message);
-  if (command->action == "subscribe") return on_subscription(std::move(*command), true);
-  if (command->action == "unsubscribe") return on_subscription(std::move(*command), false);
   if (command->action == "hello") return greet();
   if (command->action == "ping") {
     std::string pong = R"({"type":"pong")";
@@ -54,11 +66,16 @@ void session_state::on_said(const std::string& text) {
          "this node has no action \"" + command->action.substr(0, 40) + "\"; there are " + wire_actions());
 }
 
+// Nothing else of this client is looked at until the hub has taken it over.
 void session_state::on_subscription(client_command command, bool add) {
+  auto reject = [this](const client_command& what, errc code, const std::string& message) {
+    refuse(&what, code, message);
+    handled();
+  };
   auto wanted = channels_;
   for (auto& channel : command.channels) {
-    auto pattern = parse_channel(channel);
-    if (!pattern) return refuse(&command, pattern.error().code, pattern.error().message);
+    auto pattern = find_channel(channel);
+    if (!pattern) return reject(command, pattern.error().code, pattern.error().message);
     if (add)
       wanted.insert(*pattern);
     else
@@ -66,11 +83,32 @@ void session_state::on_subscription(client_command command, bool add) {
   }
   auto limit = context_->config->gateway.max_subscriptions;
   if (add && wanted.size() > limit)
-    return refuse(&command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
+    return reject(command, errc::overloaded, fmt::format("a connection may have {} subscriptions", limit));
   auto hub = context_->where->find_as<hub_actor>("/hub");
-  if (!hub) return refuse(&command, errc::overloaded, "the node is starting: try again");
-  channels_ = std::move(wanted);
-  self_->send(hub, subscription_change{connection_, add, false, std::move(command)});
+  if (!hub) return reject(command, errc::overloaded, "the node is starting: try again");
+  self_->request(hub, hub_deadline, subscription_change{connection_, add, false, command})
+    .await(
+      [=, this] {
+        channels_ = wanted;
+        handled();
+      },
+      [=](const caf::error&) { reject(command, errc::overloaded, "the node could not take it over: try again"); });
+}
+
+expected<channel_pattern> session_state::find_channel(const std::string& text) const {
+  auto pattern = parse_channel(text);
+  if (!pattern || pattern->what != channel_pattern::kind::bars || pattern->interval == "*") return pattern;
+  std::string known;
+  for (auto interval : context_->config->windows.intervals) {
+    if (span_to_string(interval) == pattern->interval) return pattern;
+    known += (known.empty() ? "" : ", ") + span_to_string(interval);
+  }
+  return fail(errc::bad_command, "there are no bars of " + pattern->interval + " on this node, only of " + known);
+}
+
+// The server may read on.
+void session_state::handled() {
+  if (auto from = links_->find(connection_)) from->handled();
 }
 
 void session_state::refuse(const client_command* command, errc code, const std::string& message) {

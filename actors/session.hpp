@@ -1,5 +1,5 @@
-// SESSION: one client's WebSocket. It greets, reads commands, refuses what makes no sense, and passes subscriptions on
-// to the hub, which answers them in order with the data. Data never passes through here.
+// SESSION: one client's WebSocket. It greets, reads commands one after the other, refuses what makes no sense, and
+// passes subscriptions on to the hub, which answers them in order with the data. Data never passes through here.
 #pragma once
 
 #include "actors/context.hpp"
@@ -22,7 +22,10 @@ struct session_state {
 private:
   void greet();
   void on_said(const std::string& text);
+  void on_question(const expected<client_command>& command);
   void on_subscription(client_command command, bool add);
+  expected<channel_pattern> find_channel(const std::string& text) const;
+  void handled();
   void refuse(const client_command* command, errc code, const std::string& message);
   void reply(std::string object);
   void on_closed();
@@ -31,7 +34,7 @@ private:
   node_context* context_ = nullptr;
   std::shared_ptr<client_links> links_;
   std::uint64_t connection_ = 0;
-  std::set<channel_pattern> channels_; // as the hub will have them
+  std::set<channel_pattern> channels_; // as the hub has them
 };
 
 } // namespace finstream

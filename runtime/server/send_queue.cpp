@@ -19,6 +19,12 @@ void send_queue::push(outgoing_ptr what) {
   waiting_.push_back(std::move(what));
 }
 
+void send_queue::push_first(outgoing_ptr what) {
+  if (!mid_frame()) frame_batches_ = 0;
+  bytes_ += what->text().size();
+  waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(first_ + frame_batches_), std::move(what));
+}
+
 std::size_t send_queue::bytes() const { return bytes_ - std::min(bytes_, frame_sent_); }
 
 nanoseconds send_queue::oldest() const { return waiting_[first_]->born; }

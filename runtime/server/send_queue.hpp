@@ -30,6 +30,7 @@ inline constexpr std::size_t max_frame_pieces = 2 * max_batches_per_frame + 1;
 class send_queue {
 public:
   void push(outgoing_ptr what);
+  void push_first(outgoing_ptr what); // before all that waits, but for a frame that is partly out
   bool empty() const { return first_ == waiting_.size(); }
   std::size_t bytes() const;                          // of text that is not out yet
   nanoseconds oldest() const;                         // when the oldest was born; not to be asked if empty

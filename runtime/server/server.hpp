@@ -4,8 +4,12 @@
 // Sending: a `block` is one or more complete JSON objects, comma-separated and without brackets, encoded once and
 // shared by all who get it. What is queued for a connection goes out as one text frame "[block,block,...]" per write,
 // as many blocks as fit, so that a burst costs one system call and not one per record. A slow client: at `warn_share`
-// of the limit `on_slow_warning` is called once; at the limit, or when the oldest block is older than `max_queue_age`,
-// the connection is closed with 4008 and nothing is sent after that.
+// of the limit `on_slow_warning` is called once, and what it returns goes out before what is queued; at the limit, or
+// when the oldest block is older than `max_queue_age`, the connection is closed with 4008 and nothing is sent after
+// that.
+//
+// Hearing: each text frame must be confirmed with `handled()`. While `max_pending_texts` are not, the connection is not
+// read, and a client that says more than its owner can hear comes to wait in its own write.
 #pragma once
 
 #include "messages/errors.hpp"
@@ -69,6 +73,7 @@ public:
   virtual std::uint64_t id() const = 0;
   virtual std::string peer() const = 0;  // "127.0.0.1:51234"
   virtual void send(block_ptr what) = 0; // from any thread; dropped once it is closing
+  virtual void handled() = 0;            // from any thread, once for each on_text
   virtual void close(close_code code, std::string reason) = 0;
   virtual connection_statistics statistics() const = 0;
 };
@@ -79,7 +84,8 @@ struct server_events {
   std::function<void(http_request, respond)> on_request;
   std::function<void(connection_ptr)> on_open;                     // a WebSocket is ready
   std::function<void(const connection_ptr&, std::string)> on_text; // a text frame from it
-  std::function<void(const connection_ptr&, std::uint64_t queued_bytes, nanoseconds age)> on_slow_warning;
+  std::function<block_ptr(const connection_ptr&, std::uint64_t queued_bytes, nanoseconds age)>
+    on_slow_warning;                                                                            // or null
   std::function<void(const connection_ptr&, std::uint16_t code, std::string reason)> on_closed; // last call for it
 };
 
@@ -90,6 +96,7 @@ struct server_options {
   std::string subprotocol = "finstream.v1.json";
   std::size_t max_connections = 10'000;
   std::size_t max_frame_bytes = 64 * 1024; // from a client; more is 4520
+  int max_pending_texts = 64;              // of one connection; what one read brings may go beyond
   std::size_t max_body_bytes = 64 * 1024;  // of an HTTP request
   std::size_t max_queue_bytes = 1 << 20;   // per connection
   nanoseconds max_queue_age = 5 * second;

@@ -34,6 +34,11 @@ void websocket::send(block_ptr what) {
   if (what && !what->text.empty()) core_->submit(send_one{std::move(what), shared_from_this()});
 }
 
+void websocket::handled() {
+  if (pending_texts_.fetch_sub(1) == core_->options.max_pending_texts)
+    core_->run_soon([self = shared_from_this()] { self->resume_reading(); });
+}
+
 void websocket::close(close_code code, std::string reason) {
   core_->submit(close_one{shared_from_this(), code, std::move(reason)});
 }
@@ -60,6 +65,10 @@ void websocket::wait_readable() {
   });
 }
 
+void websocket::resume_reading() {
+  if (std::exchange(reading_paused_, false) && phase_ != phase::gone) wait_readable();
+}
+
 void websocket::on_readable() {
   auto& buffer = core_->read_buffer;
   auto received = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -70,7 +79,9 @@ void websocket::on_readable() {
   } else if (errno != EAGAIN && errno != EINTR) {
     lose(std::strerror(errno));
   }
-  if (phase_ != phase::gone) wait_readable();
+  // One that is closing is read to its end all the same: nobody hears what it says.
+  reading_paused_ = phase_ == phase::open && pending_texts_ >= core_->options.max_pending_texts;
+  if (phase_ != phase::gone && !reading_paused_) wait_readable();
 }
 
 void websocket::take_bytes(std::string_view input, nanoseconds now) {
@@ -88,7 +99,9 @@ void websocket::take_bytes(std::string_view input, nanoseconds now) {
 void websocket::on_message(frame_reader::message x, nanoseconds now) {
   switch (x.kind) {
   case frame_kind::text:
-    if (phase_ == phase::open) core_->notify(core_->events.on_text, shared_from_this(), std::move(x.payload));
+    if (phase_ != phase::open) break;
+    ++pending_texts_;
+    core_->notify(core_->events.on_text, shared_from_this(), std::move(x.payload));
     break;
   case frame_kind::ping:
     pong_payload_ = std::move(x.payload);
@@ -223,7 +236,12 @@ void websocket::judge(nanoseconds now) {
                         static_cast<double>(age) / static_cast<double>(limits.max_queue_age));
   if (share < limits.warn_share / 2) warned_ = false;
   if (share < limits.warn_share || std::exchange(warned_, true)) return;
-  core_->notify(core_->events.on_slow_warning, shared_from_this(), bytes, age);
+  auto first = std::make_shared<outgoing>();
+  std::function<void()> ask = [&] { first->only = core_->events.on_slow_warning(shared_from_this(), bytes, age); };
+  if (!core_->events.on_slow_warning || !core_->notify(ask) || !first->only) return;
+  first->records = first->only->records;
+  first->born = now;
+  queue_.push_first(std::move(first));
 }
 
 // Closing.
@@ -243,6 +261,7 @@ void websocket::begin_close(std::uint16_t code, const std::string& reason, std::
   phase_ = phase::finishing;
   close_frame_ = std::move(frame);
   deadline_ = now + core_->options.close_deadline;
+  resume_reading();
   core_->notify(core_->events.on_closed, shared_from_this(), code, reason);
   if (!blocked_) write_all();
 }

@@ -19,6 +19,7 @@ public:
   std::uint64_t id() const override { return id_; }
   std::string peer() const override;
   void send(block_ptr what) override;
+  void handled() override;
   void close(close_code code, std::string reason) override;
   connection_statistics statistics() const override;
 
@@ -38,6 +39,7 @@ public:
 private:
   enum class phase : std::uint8_t { open, finishing, lingering, gone };
   void wait_readable();
+  void resume_reading();
   void on_readable();
   void take_bytes(std::string_view input, nanoseconds now);
   void on_message(frame_reader::message x, nanoseconds now);
@@ -62,6 +64,7 @@ private:
   phase phase_ = phase::open;
   bool blocked_ = false; // the socket is full, and a wait for it is under way
   bool warned_ = false;  // since the queue was last low
+  bool reading_paused_ = false;
   bool awaiting_pong_ = false;
   bool ping_wanted_ = false;
   bool pong_wanted_ = false;
@@ -72,6 +75,8 @@ private:
   std::size_t control_sent_ = 0;
   nanoseconds next_ping_ = 0;
   nanoseconds deadline_ = 0; // of the pong, or of the close handshake
+
+  std::atomic<int> pending_texts_{0};
 
   // Written by the I/O thread alone.
   std::atomic<std::uint64_t> queued_bytes_{0}, sent_bytes_{0}, sent_records_{0}, writes_{0};

@@ -107,6 +107,39 @@ CAF_TEST(giving up channels one never had makes no room for more) {
   CAF_CHECK_EQUAL(added, 3u);
 }
 
+CAF_TEST(each frame is confirmed once it has been dealt with) {
+  session_world w;
+  w.say("{");
+  w.say(R"({"action":"ping"})");
+  w.say(R"({"action":"subscribe","channels":["ticks.A"]})"); // refused: there is no hub
+  CAF_CHECK_EQUAL(w.client->heard, 3);
+  auto hub = w.listen("/hub");
+  w.say(R"({"action":"subscribe","channels":["ticks.A"]})");
+  w.say(R"({"action":"subscribe","channels":["tocks.A"]})");
+  CAF_CHECK_EQUAL(w.client->heard, 5);
+}
+
+CAF_TEST(a subscription that the hub died of is refused for the time being and counts for nothing) {
+  session_world w;
+  auto hub = w.listen("/hub");
+  w.say(R"({"action":"subscribe","channels":["ticks.A","ticks.B"]})");
+  w.kill("/hub");
+  CAF_CHECK(has(w.say(R"({"action":"subscribe","id":4,"channels":["ticks.C"]})"),
+                R"("id":4,"code":18,"name":"overloaded","temporary":true)"));
+  CAF_CHECK_EQUAL(w.client->heard, 2);
+  w.forget("/hub");
+  hub = w.listen("/hub");
+  CAF_CHECK_EQUAL(w.say(R"({"action":"subscribe","channels":["ticks.D"]})"), "");
+}
+
+CAF_TEST(bars of an interval that is not made are refused with those that are) {
+  session_world w;
+  auto hub = w.listen("/hub");
+  auto answer = w.say(R"({"action":"subscribe","channels":["bars.7s.SPY"]})");
+  CAF_CHECK(has(answer, "there are no bars of 7s on this node, only of 1s, 2s, 5s, 60s"));
+  CAF_CHECK_EQUAL(w.say(R"({"action":"subscribe","channels":["bars.60s.SPY","bars.*.*"]})"), "");
+}
+
 CAF_TEST(asking twice for the same channel counts once) {
   session_world w;
   auto hub = w.listen("/hub");

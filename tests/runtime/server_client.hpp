@@ -174,11 +174,13 @@ public:
   server_events events() {
     server_events result;
     result.on_open = [this](connection_ptr x) { note([&] { open_.push_back(std::move(x)); }); };
-    result.on_text = [this](const connection_ptr&, std::string text) {
+    result.on_text = [this](const connection_ptr& x, std::string text) {
       note([&] { texts_.push_back(std::move(text)); });
+      if (confirms) x->handled();
     };
     result.on_slow_warning = [this](const connection_ptr& x, std::uint64_t, nanoseconds) {
       note([&] { warned_.push_back(x->id()); });
+      return make_block(R"({"type":"slow_warning"})");
     };
     result.on_closed = [this](const connection_ptr& x, std::uint16_t code, std::string reason) {
       note([&] { closed_.push_back({x->id(), code, std::move(reason)}); });
@@ -213,6 +215,8 @@ public:
   std::shared_ptr<const std::vector<connection_ptr>> everyone() {
     return std::make_shared<const std::vector<connection_ptr>>(connections());
   }
+
+  bool confirms = true; // what it hears; to be set before the server starts
 
 private:
   void note(const std::function<void()>& what) {

@@ -131,6 +131,59 @@ CAF_TEST(a client that does not read is warned and closed with 4008 while others
   CAF_CHECK(bystander.is_served());
 }
 
+CAF_TEST(a warning overtakes what is queued) {
+  owner people;
+  server_options options;
+  options.max_queue_bytes = 64 << 20;
+  options.warn_share = 0.1;
+  auto server = must_start(options, people.events());
+  raw_client slow{server->port(), 4096};
+  slow.upgrade();
+  auto everyone = (people.wait_for_connection(0), people.everyone());
+  std::size_t sent = 0;
+  for (; people.warnings().empty() && sent < 1000; ++sent) {
+    server->deliver(make_block(std::string(50'000, '5')), everyone);
+    // One at a time: what the server's thread has not seen yet is not queued.
+    CAF_REQUIRE(eventually([&] { return server->statistics().handovers_waiting == 0; }));
+  }
+  CAF_REQUIRE_EQUAL(people.warnings().size(), 1u);
+  std::size_t bytes_before = 0;
+  auto frame = slow.read_frame();
+  for (; frame && frame->payload.find("slow_warning") == std::string::npos; frame = slow.read_frame())
+    bytes_before += frame->payload.size();
+  CAF_REQUIRE(frame);
+  // Before it came what the kernel held already and the frame that was under way, not the rest of the queue.
+  CAF_CHECK(bytes_before + options.max_queue_bytes / 20 < sent * 50'000);
+}
+
+CAF_TEST(a client that says more than is heard waits and no word of it is lost) {
+  owner people;
+  people.confirms = false;
+  server_options options;
+  options.max_pending_texts = 4;
+  auto server = must_start(options, people.events());
+  witness bystander{*server, people};
+  raw_client loud{server->port(), 4096};
+  loud.upgrade();
+  auto connection = people.wait_for_connection(1);
+  constexpr std::size_t count = 400;
+  std::thread speaker{[&] {
+    for (std::size_t i = 0; i < count; ++i) loud.send_text(std::to_string(i) + std::string(60'000, '.'));
+  }};
+  CAF_CHECK(people.wait_for_texts(4));
+  CAF_CHECK(bystander.is_served());
+  // A text of 60 kB comes in one or two reads, so at most a few are heard beyond the limit.
+  CAF_CHECK_LESS(people.texts().size(), 8u);
+  for (std::size_t i = 0; i < count; ++i) {
+    CAF_REQUIRE(people.wait_for_texts(i + 1));
+    connection->handled();
+  }
+  speaker.join();
+  auto texts = people.texts();
+  CAF_REQUIRE_EQUAL(texts.size(), count);
+  for (std::size_t i = 0; i < count; ++i) CAF_CHECK(texts[i].starts_with(std::to_string(i) + "."));
+}
+
 CAF_TEST(a queue that is too old is closed however short it is and the socket is reset) {
   owner people;
   server_options options;

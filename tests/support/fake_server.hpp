@@ -18,6 +18,7 @@ public:
   void close(close_code code, std::string reason) override {
     closed = std::to_string(static_cast<int>(code)) + " " + reason;
   }
+  void handled() override { ++heard; }
   connection_statistics statistics() const override { return {}; }
 
   std::string text() const { // of all it got
@@ -33,6 +34,7 @@ public:
 
   std::vector<block_ptr> got;
   std::string closed;
+  int heard = 0; // texts that were confirmed
 
 private:
   std::uint64_t id_;
