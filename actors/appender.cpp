@@ -62,6 +62,8 @@ void appender_state::recover() {
       letters.next > letters.head)
     for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
       last_log_ts_ = r.log_ts;
+  trimmer_.emplace(log, partition_, static_cast<nanoseconds>(context_->config->bus.retain_ms) * millisecond);
+  if (auto known = trimmer_->recover(); !known) throw std::runtime_error("the log's bases: " + known.error().message);
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
   auto offset = std::max(range.head, next_ > horizon ? next_ - horizon : 0);
@@ -226,6 +228,8 @@ bool appender_state::write(result& x) {
   if (x.what.snapshot) {
     tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(x.what.dealt_with, *x.what.snapshot)});
     tx.commits.push_back({"window", topic::events, partition_, x.what.dealt_with});
+    // Not if a window that has crashed since had handed in more: outputs of later records are written already.
+    if (x.what.dealt_with >= dealt_with_) trimmer_->add_base(tx, last_log_ts_, x.what.dealt_with, *x.what.snapshot);
   }
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
@@ -241,6 +245,8 @@ bool appender_state::write(result& x) {
   }
   while (recent_bars_.size() > context_->config->limits.recent_batches) recent_bars_.pop_front();
   self_->send(x.from, verb::committed_v, x.what.dealt_with);
+  if (auto trimmed = trimmer_->on_written(); !trimmed)
+    log::warning(path_, "what is no longer to be kept cannot be trimmed: {}", trimmed.error().message);
   return true;
 }
 

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "actors/context.hpp"
-#include "actors/log_entries.hpp"
+#include "actors/log_bases.hpp"
 #include "actors/logic/event_memory.hpp"
 #include "messages/protocols.hpp"
 
@@ -78,6 +78,7 @@ private:
   std::uint16_t partition_ = 0;
   std::string path_;
   std::optional<event_memory> memory_;
+  std::optional<log_trimmer> trimmer_;
   std::vector<std::uint32_t> duplicates_;
   std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;

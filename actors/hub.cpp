@@ -146,6 +146,7 @@ void hub_state::on_entries(const fresh_entries& fresh) {
     if (entry.events && feed.wants_events) add_ticks(fresh.partition, entry);
   };
   if (fresh.behind) {
+    skip_what_is_trimmed(topic::events, fresh.partition, feed.next_event);
     auto records = context_->log->read(topic::events, fresh.partition, feed.next_event, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the log: " + records.error().message);
     for (auto& r : *records)
@@ -167,6 +168,7 @@ void hub_state::on_bars(const fresh_bars& fresh) {
     add_bars(fresh.partition, record);
   };
   if (fresh.behind) {
+    skip_what_is_trimmed(topic::bars, fresh.partition, feed.next_bar);
     auto records = context_->log->read(topic::bars, fresh.partition, feed.next_bar, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the bars: " + records.error().message);
     for (auto& r : *records)
@@ -177,6 +179,11 @@ void hub_state::on_bars(const fresh_bars& fresh) {
   note_progress(fresh.partition);
   flush();
   pull(fresh.partition);
+}
+
+// Only a hub that has been away for longer than the log is kept has something to skip.
+void hub_state::skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const {
+  if (auto range = context_->log->range(where, partition)) next = std::max(next, range->head);
 }
 
 void hub_state::note_progress(std::uint16_t partition) {

@@ -79,6 +79,7 @@ private:
   void add_ticks(std::uint16_t partition, const log_entry& entry);
   void add_bars(std::uint16_t partition, const derived_record& record);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
+  void skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const;
   void note_progress(std::uint16_t partition);
   void flush();
   void answer(const subscription_change& change, const connection_ptr& to);

@@ -1,5 +1,6 @@
 #include "actors/window.hpp"
 
+#include "actors/log_bases.hpp"
 #include "runtime/log/log.hpp"
 
 #include <chrono>
@@ -41,18 +42,25 @@ void window_state::recover() {
   consumer_lag_ms_ = &context_->metrics->consumer_lag_ms(partition_);
   auto range = context_->log->range(topic::events, partition_);
   if (range) next_ = range->head;
+  if (load_snapshot() || next_ == 0) return;
+  if (auto loaded = load_base(*context_->log, partition_, next_, stage_); !loaded)
+    throw std::runtime_error("the log cannot be gone over: " + loaded.error().message);
+}
+
+// False if there is none of use. The log is the truth: without a snapshot it is only a longer way.
+bool window_state::load_snapshot() {
   auto saved = context_->log->get(stage_table, snapshot_key(partition_));
-  if (!saved || !*saved) return;
+  if (!saved || !*saved) return false;
   auto [offset, state] = unpack_snapshot(**saved);
-  if (state.empty()) return;
+  if (state.empty()) return false;
   if (auto loaded = stage_.load(state); !loaded) {
-    // The log is the truth: without the snapshot it is only a longer way.
     log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset,
                  loaded.error().message);
     stage_ = {};
-    return;
+    return false;
   }
   next_ = snapshot_at_ = offset;
+  return true;
 }
 
 void window_state::pull() {

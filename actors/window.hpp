@@ -22,6 +22,7 @@ struct window_state {
 
 private:
   void recover();
+  bool load_snapshot();
   void on_entries(const fresh_entries& fresh);
   void on_committed(std::uint64_t dealt_with);
   void on_pulse();

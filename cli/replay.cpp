@@ -2,8 +2,9 @@
 // derived byte with what is stored: a difference means that a stage looked at something other than the log.
 #include "cli/commands.hpp"
 
-#include "actors/log_entries.hpp"
+#include "actors/log_bases.hpp"
 #include "messages/codec/json.hpp"
+#include "messages/codec/line_parser.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "runtime/store/bar_store.hpp"
 
@@ -28,6 +29,7 @@ struct outcome {
   std::uint64_t events = 0, records = 0, bars = 0;
   std::uint64_t differences = 0;
   std::map<std::string, std::string> stored; // what the bar store must hold
+  std::uint64_t head = 0;                    // of one partition's log
   std::vector<std::string> told;
 
   void differ(std::string what) {
@@ -38,10 +40,8 @@ struct outcome {
 // Walks the records of a derived topic beside the replay.
 class derived_reader {
 public:
-  derived_reader(const bus& log, topic where, std::uint16_t partition)
-    : log_{log}, where_{where}, partition_{partition} {
-    if (auto range = log.range(where, partition)) offset_ = range->head;
-  }
+  derived_reader(const bus& log, topic where, std::uint16_t partition, std::uint64_t offset)
+    : log_{log}, where_{where}, partition_{partition}, offset_{offset} {}
   // The next record, or null at the end.
   const record* next() {
     if (at_ == records_.size()) {
@@ -58,7 +58,7 @@ private:
   const bus& log_;
   topic where_;
   std::uint16_t partition_;
-  std::uint64_t offset_ = 0;
+  std::uint64_t offset_;
   std::vector<record> records_;
   std::size_t at_ = 0;
 };
@@ -91,14 +91,18 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
   outcome out;
   auto range = log.range(topic::events, partition);
   if (!range) return tl::unexpected{range.error()};
-  if (range->head != 0 && verify)
-    return fail(errc::trimmed,
-                fmt::format("partition {}: the log begins at offset {}; what came before cannot be replayed", partition,
-                            range->head));
+  partition_stage stage;
+  log_base base; // the log's beginning, if it is not its very first record
+  if (range->head != 0) {
+    auto loaded = load_base(log, partition, range->head, stage);
+    if (!loaded) return tl::unexpected{loaded.error()};
+    base = *loaded;
+  }
+  out.head = range->head;
   std::uint64_t dealt_with = 0;
   if (auto at = log.get(stage_table, dealt_with_key(partition)); at && *at) dealt_with = offset_from_text(**at);
-  derived_reader bars{log, topic::bars, partition}, rejected{log, topic::rejected, partition};
-  partition_stage stage;
+  derived_reader bars{log, topic::bars, partition, base.next_bar},
+    rejected{log, topic::rejected, partition, base.next_rejected};
   for (auto offset = range->head; offset < range->next;) {
     auto records = log.read(topic::events, partition, offset, read_bytes);
     if (!records) return tl::unexpected{records.error()};
@@ -135,9 +139,16 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
   return out;
 }
 
-void compare_store(const bus& log, outcome& all) {
+// `heads`: by partition, where the log begins. Bars of older events are in the store and cannot be made again.
+void compare_store(const bus& log, outcome& all, const std::vector<std::uint64_t>& heads) {
+  auto is_older_than_log = [&](std::string_view value) {
+    auto stored = bar_from_msgpack(value);
+    return stored &&
+           stored->last_offset < heads[partition_of(stored->symbol, static_cast<std::uint32_t>(heads.size()))];
+  };
   auto scanned = scan_all_bars(log, [&](std::string_view key, std::string_view value) {
     auto at = all.stored.find(std::string{key});
+    if (at == all.stored.end() && is_older_than_log(value)) return true;
     if (at == all.stored.end())
       all.differ("the bar store has a bar that the replay does not give");
     else if (at->second != value)
@@ -161,6 +172,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   std::mutex mutex;
   std::atomic<int> next{0};
   std::optional<failure> failed;
+  std::vector<std::uint64_t> heads(static_cast<std::size_t>(partitions));
   auto work = [&] {
     for (int p = next++; p < partitions; p = next++) {
       auto one = replay_partition(**log, static_cast<std::uint16_t>(p), verify);
@@ -169,6 +181,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
         failed = one.error();
         continue;
       }
+      heads[static_cast<std::size_t>(p)] = one->head;
       all.events += one->events, all.records += one->records, all.bars += one->bars,
         all.differences += one->differences;
       all.stored.merge(one->stored);
@@ -181,7 +194,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   for (auto& t : pool) t.join();
   if (failed) return report(*failed);
   if (!verify) return 0;
-  compare_store(**log, all);
+  compare_store(**log, all, heads);
   for (auto& line : all.told) fmt::print("{}\n", line);
   fmt::print("{} events in {} records of {} partitions replayed: {} bars, {} differences\n", all.events, all.records,
              partitions, all.bars, all.differences);

@@ -13,6 +13,7 @@ constexpr std::uint64_t tebibyte = std::uint64_t{1} << 40;
 constexpr std::uint64_t minute_ms = 60'000;
 constexpr std::uint64_t hour_ms = 60 * minute_ms;
 constexpr std::uint64_t day_ms = 24 * hour_ms;
+constexpr std::uint64_t longest_retention_ms = 3'660 * day_ms; // ten years
 
 using table = std::vector<option>;
 
@@ -54,6 +55,9 @@ void add_machine(table& out, settings& x) {
               "at most sync_interval_ms later), batch (on the disk first)."),
         number("bus.sync_interval_ms", x.bus.sync_interval_ms, 1, minute_ms,
                "How much of the log a power cut may cost at durability interval."),
+        number("bus.retain_ms", x.bus.retain_ms, 0, longest_retention_ms,
+               "For how long the log is kept at least; a sixth of it may be kept beyond. 604800000 is a week, 0 is for "
+               "ever: then the disk fills. The bar store is kept whole, whatever is set."),
         number("bus.memtable_bytes", x.bus.memtable_bytes, mebibyte, 4 * gibibyte,
                "Memory for what is not yet sorted to disk. Below 1 MiB the disk is kept busy with tiny files."),
         number("bus.cache_bytes", x.bus.cache_bytes, 0, tebibyte, "Memory for blocks read from disk; 0 keeps none."),

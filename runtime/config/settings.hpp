@@ -31,7 +31,8 @@ struct scheduler_settings {
 struct bus_settings {
   std::string type = "embedded"; // the only driver a node runs on as yet
   durability level = durability::interval;
-  int sync_interval_ms = 100; // how much a power cut may cost at level `interval`
+  int sync_interval_ms = 100;  // how much a power cut may cost at level `interval`
+  std::uint64_t retain_ms = 0; // log time; 0: for ever. The bar store is kept whole
   std::uint64_t memtable_bytes = 32u << 20;
   std::uint64_t cache_bytes = 8u << 20;
 

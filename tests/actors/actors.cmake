@@ -7,6 +7,7 @@ finstream_suites(test_actors LINK finstream_actors
          metered:actors/metered_test.cpp
          rest:actors/rest_test.cpp
          log_entries:actors/log_entries_test.cpp
+         log_bases:actors/log_bases_test.cpp
          ingestor:actors/ingestor_test.cpp
          ingestor_flow:actors/ingestor_flow_test.cpp
          gateway:actors/gateway_test.cpp)

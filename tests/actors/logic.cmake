@@ -10,5 +10,6 @@ finstream_suites(test_logic LINK finstream_logic
          bars_rules:actors/logic_bars_rules.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
+         retention:actors/logic_retention.cpp
          restart_policy:actors/logic_restart_policy.cpp
          subscription_table:actors/logic_subscription_table.cpp)

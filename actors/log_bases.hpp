@@ -1,0 +1,36 @@
+// Where a partition's log may begin, as it is kept in the log's own table, and the trimming of what lies before. What a
+// base is, and which is cut at: logic/retention.hpp.
+#pragma once
+
+#include "actors/log_entries.hpp"
+#include "actors/logic/retention.hpp"
+
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace finstream {
+
+// The base at `offset`; `stage` becomes as it was there. Errors: trimmed, if there is none; those of the log and of
+// partition_stage::load().
+expected<log_base> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset, partition_stage& stage);
+
+// The appender's: adds bases to its transactions, and trims the log when they are written.
+class log_trimmer {
+public:
+  log_trimmer(bus& log, std::uint16_t partition, nanoseconds keep) : log_{log}, partition_{partition}, kept_{keep} {}
+
+  expected<void> recover(); // errors: io_failure, corrupt_record
+  // Adds a base to `tx`, which holds outputs only, if it is time for one; `state` is the stage's before `dealt_with`.
+  void add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, std::string_view state);
+  // The transaction is in the log. Errors: those of bus::trim().
+  expected<void> on_written();
+
+private:
+  bus& log_;
+  std::uint16_t partition_;
+  retention kept_;
+  std::optional<std::pair<std::size_t, log_base>> added_; // slot and base, not yet written
+};
+
+} // namespace finstream

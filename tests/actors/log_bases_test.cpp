@@ -1,0 +1,115 @@
+#define CAF_SUITE log_bases
+
+#include "actors/log_bases.hpp"
+#include "tests/support/suite.hpp"
+#include "tests/support/world.hpp"
+
+using namespace finstream;
+using namespace finstream::test;
+
+namespace {
+
+constexpr int minutes = 60;
+
+// A partition that keeps ten minutes of its log, and has a trade and a late one each few seconds.
+struct trading_world : world {
+  trading_world() {
+    config.checkpoint.interval_ms = 1000;
+    config.bus.retain_ms = 600'000;
+    start();
+  }
+  void start() {
+    appender = start_appender();
+    window = start_window();
+    feed = listen();
+  }
+  void trade_for(int seconds) {
+    for (int end = now + seconds; now < end; now += 5) {
+      auto when = at("09:30:00") + now * second;
+      std::vector<happening> events{trade(when, std::to_string(100 + now % 7), "2", now)};
+      if (now % 20 == 15) events.push_back(trade(when - 12 * second, "1", "1", 1'000'000 + now)); // late
+      tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
+      pass(5 * second);
+    }
+  }
+  log_range range(topic of) const { return *log.range(of, 0); }
+  // Goes over what is left of the log, and compares with what is left of its outputs.
+  void check_replay() const {
+    partition_stage stage;
+    auto base = load_base(log, 0, range(topic::events).head, stage);
+    CAF_REQUIRE(base.has_value());
+    auto bars = *log.read(topic::bars, 0, base->next_bar, 1 << 30);
+    auto rejected = *log.read(topic::rejected, 0, base->next_rejected, 1 << 30);
+    std::size_t bars_seen = 0, rejected_seen = 0;
+    for (auto& entry : entries()) {
+      CAF_REQUIRE(stage.apply(*entry).has_value());
+      for (auto& made : stage.take_bars(*entry)) {
+        CAF_REQUIRE(bars_seen < bars.size());
+        CAF_CHECK_EQUAL(bars_record(0, *made).payload, bars[bars_seen++].payload);
+      }
+      if (auto refused = stage.take_rejected(*entry)) rejected_seen += refused->items.size();
+    }
+    CAF_CHECK_EQUAL(bars_seen, bars.size());
+    CAF_CHECK_EQUAL(rejected_seen, rejected.size());
+    CAF_CHECK(bars_seen > 0 && rejected_seen > 0);
+  }
+
+  appender_actor appender;
+  window_actor window;
+  listener feed;
+  std::uint64_t number = 0;
+  int now = 0;
+};
+
+} // namespace
+
+CAF_TEST(a log is cut at a base from which what is left can be gone over again) {
+  trading_world w;
+  w.trade_for(9 * minutes);
+  CAF_CHECK_EQUAL(w.range(topic::events).head, 0u);
+  w.trade_for(16 * minutes);
+  auto events = w.range(topic::events);
+  CAF_CHECK_LESS(0u, events.head);
+  CAF_CHECK_LESS(0u, w.range(topic::bars).head);
+  CAF_CHECK_LESS(0u, w.range(topic::rejected).head);
+  auto oldest = w.entries().front()->log_ts;
+  CAF_CHECK(w.time.now() - oldest >= 10 * minutes * second);
+  CAF_CHECK(w.time.now() - oldest <= 13 * minutes * second);
+  w.check_replay();
+}
+
+CAF_TEST(a log that was cut goes on after a crash) {
+  trading_world w;
+  w.trade_for(20 * minutes);
+  for (int i = 0; i < 5; ++i) {
+    w.kill("/partitions/0/window");
+    w.kill("/partitions/0/appender");
+    w.start();
+    w.trade_for(3 * minutes);
+    w.check_replay();
+  }
+  auto oldest = w.entries().front()->log_ts;
+  CAF_CHECK(w.time.now() - oldest <= 13 * minutes * second);
+}
+
+CAF_TEST(a window without a checkpoint of use begins at the base) {
+  trading_world w;
+  w.trade_for(20 * minutes);
+  w.kill("/partitions/0/window");
+  transaction tx;
+  tx.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(7, "nonsense")});
+  CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
+  w.window = w.start_window();
+  w.trade_for(1 * minutes);
+  CAF_CHECK_EQUAL(w.end_of("/partitions/0/window"), "");
+  w.check_replay();
+}
+
+CAF_TEST(a head that is no base is named) {
+  trading_world w;
+  w.trade_for(2 * minutes);
+  partition_stage stage;
+  auto base = load_base(w.log, 0, 4711, stage);
+  CAF_REQUIRE(!base.has_value());
+  CAF_CHECK(base.error().code == errc::trimmed);
+}
