@@ -105,16 +105,15 @@ world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_s
 
 // Parents come before their children in the directory, so nobody who is killed here is started again.
 void world::end_all() {
+  if (!system_) return;
   for (auto& gauge : where.gauges()) kill(gauge->path);
   where.clear();
   links->set_socket(nullptr);
   settle();
+  system_.reset(); // waits for every actor, those included that a supervisor started while it was being ended itself
 }
 
-world::~world() {
-  end_all();
-  system_.reset(); // waits for every actor
-}
+world::~world() { end_all(); }
 
 caf::actor_system& world::system() { return *system_; }
 
