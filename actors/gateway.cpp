@@ -38,7 +38,7 @@ void gateway_state::prepare(node_context* context, std::shared_ptr<client_links>
   port_ = std::move(port);
 }
 
-// The hub forgets the connections before the next gateway uses their numbers again.
+// The hub forgets the connections.
 gateway_state::~gateway_state() {
   for (auto& [id, session] : sessions_) {
     forget(id, session);
@@ -70,6 +70,7 @@ void gateway_state::listen() {
   server_options options;
   options.address = config.address;
   options.port = static_cast<std::uint16_t>(port_->load());
+  options.first_connection = links_->first_free_number();
   options.max_connections = config.max_connections;
   options.max_queue_bytes = config.max_queue_bytes;
   options.max_queue_age = config.max_queue_age_ms * millisecond;
@@ -92,6 +93,9 @@ void gateway_state::listen() {
     return std::make_shared<const block>(block{
       fmt::format(R"({{"type":"slow_warning","queued":{},"limit":{},"age_ms":{}}})", queued, limit, age / millisecond),
       1, time->monotonic()});
+  };
+  events.on_room = [where = context_->where] {
+    if (auto hub = where->find_as<hub_actor>("/hub")) caf::anon_send(hub, verb::has_room_v);
   };
   events.on_closed = [me, links = links_](const connection_ptr& who, std::uint16_t code, std::string reason) {
     links->close(who->id());
@@ -204,7 +208,8 @@ void gateway_state::on_said(std::uint64_t connection, std::string text) {
 void gateway_state::on_closed(std::uint64_t connection, std::uint16_t code, std::string reason) {
   auto at = sessions_.find(connection);
   if (at == sessions_.end()) return;
-  log::debug("/gateway", "connection {} closed: {} {}", connection, code, reason);
+  auto level = code == static_cast<std::uint16_t>(close_code::slow_client) ? log::level::warning : log::level::debug;
+  if (log::enabled(level)) log::write(level, "/gateway", fmt::format("client {}: {} {}", connection, code, reason));
   context_->where->leave("/sessions/" + std::to_string(connection), at->second.address());
   self_->send(at->second, verb::closed_v, code, std::move(reason));
   sessions_.erase(at);

@@ -17,6 +17,7 @@ constexpr std::size_t catch_up_read_bytes = 1u << 20;
 void client_links::open(connection_ptr who) {
   std::lock_guard lock{mutex_};
   auto id = who->id();
+  highest_number_ = std::max(highest_number_, id);
   open_[id] = std::move(who);
 }
 void client_links::close(std::uint64_t id) {
@@ -29,6 +30,10 @@ connection_ptr client_links::find(std::uint64_t id) const {
   auto at = open_.find(id);
   return at == open_.end() ? nullptr : at->second;
 }
+std::uint64_t client_links::first_free_number() const {
+  std::lock_guard lock{mutex_};
+  return highest_number_ + 1;
+}
 std::size_t client_links::count() const {
   std::lock_guard lock{mutex_};
   return open_.size();
@@ -38,7 +43,7 @@ std::shared_ptr<server> client_links::socket() const {
   return socket_;
 }
 // A server that ends waits for its thread, which may be waiting for the lock: so it ends outside. Connections end with
-// it, and their numbers will be used again.
+// it.
 void client_links::set_socket(std::shared_ptr<server> socket) {
   {
     std::lock_guard lock{mutex_};
@@ -94,6 +99,7 @@ hub_state::interface::behavior_type hub_state::behavior() {
     [this](const subscription_change& change) { on_subscription(change); },
     [this](const sys_event& what) { on_sys_event(what); },
     [this](verb::pulse) { on_pulse(); },
+    [this](verb::has_room) { pull_all(); },
     [this](const fresh_entries& fresh) { on_entries(fresh); },
     [this](const fresh_bars& fresh) { on_bars(fresh); },
     [this](verb::stop) { self_->quit(); },
@@ -103,6 +109,17 @@ hub_state::interface::behavior_type hub_state::behavior() {
 
 void hub_state::on_pulse() {
   self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  forget_receivers();
+  pull_all();
+}
+
+// Lists of an earlier day would keep connections alive that are gone.
+void hub_state::forget_receivers() {
+  for (auto& out : outgoing_)
+    if (out.to_version != table_.version()) out.to = nullptr;
+}
+
+void hub_state::pull_all() {
   for (std::uint16_t p = 0; p < feeds_.size(); ++p) pull(p);
 }
 
@@ -120,6 +137,7 @@ void hub_state::pull(std::uint16_t partition) {
   if (events) begin(feed.wants_events, topic::events, feed.next_event);
   if (bars) begin(feed.wants_bars, topic::bars, feed.next_bar);
   if ((!events || feed.pulling_events) && (!bars || feed.pulling_bars)) return;
+  if (auto socket = links_->socket(); socket && socket->is_backed_up()) return; // it says when it has room
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
   if (!appender) return;
   if (feed.appender != appender.address()) {
@@ -276,7 +294,7 @@ void hub_state::on_subscription(const subscription_change& change) {
   links_->remember(change.connection, patterns);
   table_.set(change.connection, std::move(patterns));
   answer(change, who);
-  for (std::uint16_t p = 0; p < feeds_.size(); ++p) pull(p);
+  pull_all();
 }
 
 // The answer goes out before any record that the change brings, since both leave from here.

@@ -2,8 +2,9 @@
 // each group of equal subscriptions gets, and hands that to the server, which shares the bytes among the group's
 // connections.
 //
-// A connection gets what comes after its subscription. The hub itself never lets a reader wait: it keeps one pull
-// underway per partition and topic, and a client that cannot follow is dealt with by the server's bounded queues.
+// A connection gets what comes after its subscription. The hub keeps one pull underway per partition and topic. A
+// client that cannot follow is dealt with by the server's bounded queues; while the server itself cannot, nothing is
+// pulled, and all clients see the log later: it is the log that waits, not memory.
 #pragma once
 
 #include "actors/context.hpp"
@@ -26,6 +27,7 @@ public:
   void open(connection_ptr who);
   void close(std::uint64_t id);
   connection_ptr find(std::uint64_t id) const;
+  std::uint64_t first_free_number() const; // numbers of connections are not used again while the node lives
   std::size_t count() const;
   std::shared_ptr<server> socket() const;
   void set_socket(std::shared_ptr<server> socket);
@@ -46,6 +48,7 @@ private:
   std::map<std::uint64_t, std::set<channel_pattern>> subscriptions_;
   std::map<std::uint16_t, progress> progress_;
   std::shared_ptr<server> socket_;
+  std::uint64_t highest_number_ = 0;
 };
 
 struct hub_state {
@@ -75,10 +78,12 @@ private:
   void on_subscription(const subscription_change& change);
   void on_sys_event(const sys_event& what);
   void on_pulse();
+  void pull_all();
   void pull(std::uint16_t partition);
   void add_ticks(std::uint16_t partition, const log_entry& entry);
   void add_bars(std::uint16_t partition, const derived_record& record);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
+  void forget_receivers();
   void skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const;
   void note_progress(std::uint16_t partition);
   void flush();

@@ -63,7 +63,9 @@ using ingestor_actor = caf::typed_actor<
 using hub_actor = caf::typed_actor<
   caf::reacts_to<subscription_change>, caf::reacts_to<sys_event>,
   // INTERNAL: look for appenders that have come back.
-  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<bar_reader>::extend_with<managed>;
+  caf::reacts_to<verb::pulse>,
+  // From the server's thread: it was backed up and is no longer.
+  caf::reacts_to<verb::has_room>>::extend_with<entry_reader>::extend_with<bar_reader>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

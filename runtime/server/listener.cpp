@@ -23,32 +23,41 @@ constexpr std::size_t accepts_per_wake = 64;
 // Out of descriptors or memory: the kernel would say "readable" again at once.
 constexpr std::chrono::milliseconds accept_backoff{100};
 
+expected<tcp::acceptor> open_acceptor(boost::asio::io_context& io, const std::string& address_text,
+                                      std::uint16_t port) {
+  boost::system::error_code error;
+  auto refuse = [&](const char* what) {
+    return fail(errc::io_failure, fmt::format("{} on {}:{}: {}; choose another address or port, or stop what uses it",
+                                              what, address_text, port, error.message()));
+  };
+  auto address = boost::asio::ip::make_address(address_text, error);
+  if (error) return refuse("listen");
+  tcp::endpoint endpoint{address, port};
+  tcp::acceptor result{io};
+  result.open(endpoint.protocol(), error);
+  if (error) return refuse("open a socket");
+  ::fcntl(result.native_handle(), F_SETFD, FD_CLOEXEC);
+  result.set_option(tcp::acceptor::reuse_address{true}, error);
+  if (!error) result.bind(endpoint, error);
+  if (error) return refuse("bind");
+  result.listen(tcp::acceptor::max_listen_connections, error);
+  if (!error) result.non_blocking(true, error);
+  if (error) return refuse("listen");
+  return result;
+}
+
 class listener : public std::enable_shared_from_this<listener> {
 public:
   explicit listener(std::shared_ptr<server_core> core)
     : core_{std::move(core)}, acceptor_{core_->io}, backoff_{core_->io} {}
 
   expected<std::uint16_t> open() {
-    const auto& options = core_->options;
-    auto refuse = [&](const char* what, const boost::system::error_code& why) {
-      return fail(errc::io_failure, fmt::format("{} on {}:{}: {}, choose another address or port", what,
-                                                options.address, options.port, why.message()));
-    };
+    auto opened = open_acceptor(core_->io, core_->options.address, core_->options.port);
+    if (!opened) return tl::unexpected{opened.error()};
+    acceptor_ = std::move(*opened);
     boost::system::error_code error;
-    auto address = boost::asio::ip::make_address(options.address, error);
-    if (error) return refuse("listen", error);
-    tcp::endpoint endpoint{address, options.port};
-    acceptor_.open(endpoint.protocol(), error);
-    if (error) return refuse("open a socket", error);
-    ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
-    acceptor_.set_option(tcp::acceptor::reuse_address{true}, error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (error) return refuse("bind", error);
-    acceptor_.listen(tcp::acceptor::max_listen_connections, error);
-    if (!error) acceptor_.non_blocking(true, error);
-    if (error) return refuse("listen", error);
     auto bound = acceptor_.local_endpoint(error);
-    if (error) return refuse("listen", error);
+    if (error) return fail(errc::io_failure, "the port that was opened is not known: " + error.message());
     // The core lets go of these when it shuts down.
     core_->on_room = [self = shared_from_this()] { self->resume(); };
     core_->on_shutdown = [self = shared_from_this()] { self->close(); };
@@ -100,6 +109,7 @@ private:
       return;
     }
     socket.set_option(tcp::no_delay{true}, error);
+    socket.set_option(boost::asio::socket_base::send_buffer_size{core_->options.kernel_buffer_bytes}, error);
     core_->https.add(start_http_session(core_, std::move(socket)));
   }
 
@@ -154,6 +164,7 @@ public:
     core_->wait_until_empty(deadline);
   }
 
+  bool is_backed_up() const override { return core_->is_backed_up(); }
   server_statistics statistics() const override { return core_->statistics(); }
 
 private:
@@ -173,6 +184,14 @@ expected<std::unique_ptr<server>> start_server(const server_options& options, se
   return std::make_unique<threaded_server>(std::move(core), *port);
 } catch (const std::exception& e) {
   return fail(errc::io_failure, fmt::format("start the server on {}:{}: {}", options.address, options.port, e.what()));
+}
+
+expected<void> try_to_listen(const std::string& address, std::uint16_t port) try {
+  boost::asio::io_context io;
+  auto opened = open_acceptor(io, address, port);
+  return opened ? expected<void>{} : tl::unexpected{opened.error()};
+} catch (const std::exception& e) {
+  return fail(errc::io_failure, fmt::format("listen on {}:{}: {}", address, port, e.what()));
 }
 
 } // namespace finstream

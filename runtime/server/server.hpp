@@ -87,6 +87,7 @@ struct server_events {
   std::function<block_ptr(const connection_ptr&, std::uint64_t queued_bytes, nanoseconds age)>
     on_slow_warning;                                                                            // or null
   std::function<void(const connection_ptr&, std::uint16_t code, std::string reason)> on_closed; // last call for it
+  std::function<void()> on_room; // is_backed_up() was true and is false again
 };
 
 struct server_options {
@@ -106,6 +107,11 @@ struct server_options {
   nanoseconds pong_deadline = 8 * second;
   nanoseconds request_deadline = 10 * second; // for a request to come in, to be handled, and for the answer to go out
   nanoseconds close_deadline = 2 * second;    // for the peer's part of the close handshake
+  nanoseconds slow_close_deadline =
+    10 * second;                           // the same for a slow client: it has to read what the kernel holds first
+  int kernel_buffer_bytes = 256 * 1024;    // for sending, per connection: what lies there no warning can overtake
+  std::size_t max_waiting_bytes = 4 << 20; // of what was delivered and not yet queued: then is_backed_up()
+  std::uint64_t first_connection = 1;      // numbers go on from here
 };
 
 struct server_statistics {
@@ -121,7 +127,7 @@ struct server_statistics {
 
 struct delivery {
   block_ptr what;
-  std::shared_ptr<const std::vector<connection_ptr>> to; // connections of this server
+  std::shared_ptr<const std::vector<connection_ptr>> to; // those of another server are passed over
 };
 
 class server {
@@ -134,11 +140,16 @@ public:
   virtual void deliver(block_ptr what, std::shared_ptr<const std::vector<connection_ptr>> to) = 0;
   // Many at once: nobody is written to before all of it is queued, so it costs one system call per connection.
   virtual void deliver(std::vector<delivery> all) = 0;
+  // More waits for the server's thread than max_waiting_bytes. Nothing is refused; who delivers should hold back until
+  // on_room is called.
+  virtual bool is_backed_up() const = 0;
   // Stops accepting, closes every connection with 4001, and returns when they are gone or `deadline` has passed.
   virtual void stop(nanoseconds deadline) = 0;
   virtual server_statistics statistics() const = 0;
 };
 
+// Whether a server could listen there now. Errors: io_failure (address in use, no such address).
+expected<void> try_to_listen(const std::string& address, std::uint16_t port);
 // Errors: io_failure (address in use, no such address).
 expected<std::unique_ptr<server>> start_server(const server_options& options, server_events events);
 

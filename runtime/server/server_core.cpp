@@ -29,7 +29,8 @@ nanoseconds sweep_period(const server_options& x) {
 
 server_core::server_core(const server_options& wanted, server_events callbacks)
   : options{wanted}, events{std::move(callbacks)}, read_buffer(read_buffer_bytes),
-    write_pieces(max_frame_pieces), work_{boost::asio::make_work_guard(io)}, sweep_timer_{io} {}
+    write_pieces(max_frame_pieces), next_id_{wanted.first_connection}, work_{boost::asio::make_work_guard(io)},
+    sweep_timer_{io} {}
 
 // From any thread.
 
@@ -38,6 +39,7 @@ bool server_core::submit(handover what) {
   {
     std::lock_guard lock{mutex_};
     if (gone_) return false;
+    note_waiting(what);
     inbox_.push_back(std::move(what));
     inbox_filled_.store(true, std::memory_order_relaxed);
     must_wake = !std::exchange(pump_scheduled_, true);
@@ -52,11 +54,26 @@ void server_core::submit(std::vector<delivery> all) {
   {
     std::lock_guard lock{mutex_};
     if (gone_) return;
-    for (auto& x : all) inbox_.emplace_back(std::move(x));
+    for (auto& x : all) {
+      inbox_.emplace_back(std::move(x));
+      note_waiting(inbox_.back());
+    }
     inbox_filled_.store(true, std::memory_order_relaxed);
     must_wake = !std::exchange(pump_scheduled_, true);
   }
   if (must_wake) boost::asio::post(io, [this] { pump(); });
+}
+
+// Under the lock.
+void server_core::note_waiting(const handover& what) {
+  if (const auto* x = std::get_if<delivery>(&what)) waiting_bytes_ += x->what->text.size();
+  if (const auto* x = std::get_if<send_one>(&what)) waiting_bytes_ += x->what->text.size();
+  if (waiting_bytes_ > options.max_waiting_bytes) backed_up_ = true;
+}
+
+bool server_core::is_backed_up() const {
+  std::lock_guard lock{mutex_};
+  return backed_up_;
 }
 
 bool server_core::run_soon(std::function<void()> what) {
@@ -180,10 +197,13 @@ void server_core::pump() {
 }
 
 void server_core::take_inbox() {
+  bool has_room = false;
   {
     std::lock_guard lock{mutex_};
     taken_.swap(inbox_);
     inbox_filled_.store(false, std::memory_order_relaxed);
+    waiting_bytes_ = 0;
+    has_room = std::exchange(backed_up_, false);
   }
   auto now = system_clock().monotonic();
   for (std::size_t i = 0; i < taken_.size();) {
@@ -195,6 +215,7 @@ void server_core::take_inbox() {
     }
   }
   taken_.clear();
+  if (has_room) notify(events.on_room);
 }
 
 // Hand-overs that follow one another and have the same receivers become one batch, up to what one write may hold.
@@ -232,7 +253,8 @@ std::size_t server_core::take_run(std::size_t first, nanoseconds now) {
   };
   if (one) give(*one->to);
   if (many)
-    for (const auto& x : *many->to) give(as_websocket(*x, *this));
+    for (const auto& x : *many->to)
+      if (auto* mine = as_websocket(*x, *this)) give(*mine);
   return end;
 }
 

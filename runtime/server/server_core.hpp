@@ -82,6 +82,7 @@ public:
   bool submit(handover what);
   void submit(std::vector<delivery> all);
   bool run_soon(std::function<void()> what); // on the I/O thread
+  bool is_backed_up() const;
   server_statistics statistics() const;
   bool wait_until_empty(nanoseconds deadline); // after stop_all: until no connection is left
 
@@ -127,24 +128,27 @@ public:
 private:
   void pump();
   void take_inbox();
+  void note_waiting(const handover& what);
   std::size_t take_run(std::size_t first, nanoseconds now);
   void sweep();
   void schedule_sweep();
   void check_empty();
   static void report_throw(const char* what);
 
+  std::uint64_t next_id_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer sweep_timer_;
   std::vector<websocket_ptr> dirty_; // from first_dirty_ on, in the order in which they became so
   std::size_t first_dirty_ = 0;
   std::vector<handover> taken_; // from the inbox, kept for its capacity
-  std::uint64_t next_id_ = 1;
   bool is_shut_ = false;
 
   mutable std::mutex mutex_; // for what is below
   std::condition_variable emptied_;
   std::vector<handover> inbox_;
   std::atomic<bool> inbox_filled_{false};
+  std::size_t waiting_bytes_ = 0; // in the inbox
+  bool backed_up_ = false;        // since it was last emptied
   bool pump_scheduled_ = false;
   bool gone_ = false;
   bool empty_ = false;

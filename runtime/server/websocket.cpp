@@ -16,10 +16,9 @@ websocket::websocket(std::shared_ptr<server_core> core, tcp::socket socket, std:
   peer_ = socket_.remote_endpoint(gone_already);
 }
 
-websocket& as_websocket(connection& x, const server_core& core) {
+websocket* as_websocket(connection& x, const server_core& core) {
   auto& result = static_cast<websocket&>(x);
-  ensure(result.belongs_to(core), "server: a block for a connection of another server");
-  return result;
+  return result.belongs_to(core) ? &result : nullptr;
 }
 
 // From any thread.
@@ -66,7 +65,10 @@ void websocket::wait_readable() {
 }
 
 void websocket::resume_reading() {
-  if (std::exchange(reading_paused_, false) && phase_ != phase::gone) wait_readable();
+  if (!std::exchange(reading_paused_, false) || phase_ == phase::gone) return;
+  // Its pong may have been waiting for us.
+  if (awaiting_pong_) deadline_ = system_clock().monotonic() + core_->options.pong_deadline;
+  wait_readable();
 }
 
 void websocket::on_readable() {
@@ -240,7 +242,7 @@ void websocket::judge(nanoseconds now) {
   std::function<void()> ask = [&] { first->only = core_->events.on_slow_warning(shared_from_this(), bytes, age); };
   if (!core_->events.on_slow_warning || !core_->notify(ask) || !first->only) return;
   first->records = first->only->records;
-  first->born = now;
+  first->born = queue_.oldest(); // it makes the queue no younger
   queue_.push_first(std::move(first));
 }
 
@@ -260,8 +262,9 @@ void websocket::close_now(close_code code, std::string reason, nanoseconds now) 
 void websocket::begin_close(std::uint16_t code, const std::string& reason, std::string frame, nanoseconds now) {
   phase_ = phase::finishing;
   close_frame_ = std::move(frame);
-  deadline_ = now + core_->options.close_deadline;
   resume_reading();
+  auto slow = code == static_cast<std::uint16_t>(close_code::slow_client);
+  deadline_ = now + (slow ? core_->options.slow_close_deadline : core_->options.close_deadline);
   core_->notify(core_->events.on_closed, shared_from_this(), code, reason);
   if (!blocked_) write_all();
 }
@@ -300,7 +303,7 @@ void websocket::sweep(nanoseconds now) {
   }
   if (blocked_) judge(now);
   if (phase_ != phase::open) return;
-  if (awaiting_pong_ && now >= deadline_)
+  if (awaiting_pong_ && !reading_paused_ && now >= deadline_)
     return close_now(close_code::no_pong, fmt::format("no_pong: none in {}", span_to_string(options.pong_deadline)),
                      now);
   if (awaiting_pong_ || now < next_ping_) return;

@@ -82,7 +82,7 @@ private:
   std::atomic<std::uint64_t> queued_bytes_{0}, sent_bytes_{0}, sent_records_{0}, writes_{0};
 };
 
-// Lists that are delivered to hold connections of this server and no others.
-websocket& as_websocket(connection& x, const server_core& core);
+// Null for a connection of another server: one that has ended, and whose owner has yet to hear of it.
+websocket* as_websocket(connection& x, const server_core& core);
 
 } // namespace finstream

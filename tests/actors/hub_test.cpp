@@ -239,3 +239,27 @@ CAF_TEST(without a server there is nobody to deliver to and the hub lives) {
   w.trades({trade(w.time.now(), "10", "1", 1)});
   CAF_CHECK(w.alive(w.hub.address()));
 }
+
+CAF_TEST(while the server cannot follow nothing is pulled and afterwards nothing is missing) {
+  hub_world w{1};
+  w.subscribe(1, {"ticks.*"});
+  w.trades({trade(at("09:30:01"), "1", "1", 1)}); // on its way when the server gets behind
+  w.client(1).got.clear();
+  w.socket->backed_up = true;
+  w.trades({trade(at("09:30:02"), "1", "1", 2)});
+  auto encoded = w.encoded();
+  for (int n = 3; n < 500; ++n) w.trades({trade(at("09:30:02") + n * millisecond, "1", "1", n)});
+  w.pass(2 * second); // the pulse does not pull either
+  CAF_CHECK_EQUAL(w.encoded(), encoded);
+  w.socket->backed_up = false;
+  w.tell(w.hub, verb::has_room_v);
+  auto got = w.client(1).text();
+  for (int n = 2; n < 500; ++n) CAF_CHECK_EQUAL(count(got, "\"seq\":" + std::to_string(n) + ","), 1u);
+}
+
+CAF_TEST(numbers of connections are not used again) {
+  hub_world w{3};
+  w.links->set_socket(nullptr);
+  CAF_CHECK_EQUAL(w.links->count(), 0u);
+  CAF_CHECK_EQUAL(w.links->first_free_number(), 4u);
+}

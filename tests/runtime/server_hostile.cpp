@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <random>
 #include <sys/resource.h>
 #include <thread>
@@ -129,6 +130,48 @@ CAF_TEST(a client that does not read is warned and closed with 4008 while others
   // What it has when it reads at last: whole frames, then the close frame, then nothing.
   CAF_CHECK_EQUAL(slow.read_close(), "4008 " + closings[0].reason);
   CAF_CHECK(bystander.is_served());
+}
+
+CAF_TEST(connections of a server that has ended are passed over) {
+  owner people, old_people;
+  auto old_server = must_start({}, old_people.events());
+  raw_client old_client{old_server->port()};
+  old_client.upgrade();
+  auto old_connection = old_people.wait_for_connection(0);
+  old_server.reset();
+  auto server = must_start({}, people.events());
+  witness bystander{*server, people};
+  auto both =
+    std::make_shared<const std::vector<connection_ptr>>(std::vector{old_connection, people.wait_for_connection(0)});
+  server->deliver(make_block("1"), both);
+  auto frame = bystander.client_.read_frame();
+  CAF_CHECK(frame && frame->payload == "[1]");
+}
+
+CAF_TEST(a server that is handed more than it can queue says so and says when it has room) {
+  owner people;
+  server_options options;
+  options.max_waiting_bytes = 1000;
+  auto events = people.events();
+  std::promise<void> may_go_on;
+  std::promise<void> room;
+  events.on_text = [&](const connection_ptr& x, const std::string&) {
+    may_go_on.get_future().wait(); // the server's thread is busy
+    x->handled();
+  };
+  events.on_room = [&] { room.set_value(); };
+  auto server = must_start(options, std::move(events));
+  raw_client client{server->port()};
+  client.upgrade();
+  auto everyone = (people.wait_for_connection(0), people.everyone());
+  client.send_text("hold");
+  CAF_CHECK(eventually([&] {
+    server->deliver(make_block(std::string(100, '1')), everyone);
+    return server->is_backed_up();
+  }));
+  may_go_on.set_value();
+  CAF_CHECK(room.get_future().wait_for(patience) == std::future_status::ready);
+  CAF_CHECK(!server->is_backed_up());
 }
 
 CAF_TEST(a warning overtakes what is queued) {

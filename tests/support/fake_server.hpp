@@ -51,9 +51,11 @@ public:
     for (auto& x : all) deliver(std::move(x.what), std::move(x.to));
   }
   void stop(nanoseconds) override {}
+  bool is_backed_up() const override { return backed_up; }
   server_statistics statistics() const override { return {}; }
 
   std::vector<delivery> delivered;
+  bool backed_up = false;
 };
 
 } // namespace finstream::test
