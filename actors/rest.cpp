@@ -1,8 +1,10 @@
 #include "actors/rest.hpp"
 
 #include "messages/codec/json.hpp"
+#include "messages/value/excerpt.hpp"
 #include "runtime/store/bar_store.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/core.h>
 
@@ -11,8 +13,13 @@ namespace finstream {
 namespace {
 
 constexpr std::uint64_t default_rows = 1000;
+constexpr std::string_view bars_parameters[] = {"symbol", "interval", "provider", "from", "to", "limit"};
 
 expected<bar_query> read_query(const http_request& request) {
+  for (auto& [key, text] : request.query)
+    if (std::find(std::begin(bars_parameters), std::end(bars_parameters), key) == std::end(bars_parameters))
+      return fail(errc::invalid_argument,
+                  "there is no parameter \"" + excerpt(key) + "\": symbol, interval, provider, from, to and limit");
   auto value = [&](const char* key) {
     auto at = request.query.find(key);
     return at == request.query.end() ? std::string{} : at->second;
@@ -26,10 +33,49 @@ expected<bar_query> read_query(const http_request& request) {
   out.provider = value("provider");
   for (auto [key, target] : {std::pair{"from", &out.from}, std::pair{"to", &out.to}}) {
     if (value(key).empty()) continue;
-    auto time = parse_timestamp(value(key));
-    if (!time) return fail(errc::invalid_argument, std::string{key} + ": " + time.error().message);
+    auto time = parse_timestamp_or_day(value(key));
+    if (!time) {
+      auto lost_plus = value(key).find(' ') != std::string::npos ? " (a + in a URL is a space: write %2B)" : "";
+      return fail(errc::invalid_argument, std::string{key} + ": " + time.error().message + lost_plus);
+    }
     *target = *time;
   }
+  return out;
+}
+
+struct bars_page {
+  std::vector<bar> bars;
+  bool truncated = false;
+};
+
+// The oldest `limit` bars of all providers, by start and provider. Bars of the same start stay together, so that
+// whoever asks again from the next start misses none: a page may be shorter than the limit, or longer if it has one
+// start only.
+expected<bars_page> read_page(const bus& log, bar_query query, std::uint64_t limit) {
+  std::vector<std::string> providers;
+  if (!query.provider.empty()) {
+    providers.push_back(query.provider);
+  } else {
+    auto listed = scan_series(log, query.interval, query.symbol,
+                              [&](const bar_series& x) { return providers.push_back(x.provider), true; });
+    if (!listed) return tl::unexpected{listed.error()};
+  }
+  bars_page out;
+  for (auto& provider : providers) {
+    query.provider = provider;
+    auto room = limit + 1; // one more tells whether there is more
+    auto scanned = scan_bars(log, query, [&](const bar& x) { return out.bars.push_back(x), --room != 0; });
+    if (!scanned) return tl::unexpected{scanned.error()};
+  }
+  std::stable_sort(out.bars.begin(), out.bars.end(), [](auto& a, auto& b) { return a.start < b.start; });
+  if (out.bars.size() <= limit) return out;
+  auto end = static_cast<std::ptrdiff_t>(limit);
+  auto same_start = [&](std::ptrdiff_t i) { return out.bars[i].start == out.bars[i - 1].start; };
+  while (end > 0 && same_start(end)) --end;
+  if (end == 0)
+    for (end = 1; end < std::ssize(out.bars) && same_start(end);) ++end;
+  out.truncated = end < std::ssize(out.bars);
+  out.bars.resize(static_cast<std::size_t>(end));
   return out;
 }
 
@@ -64,17 +110,14 @@ http_response answer_bars(const node_context& node, const http_request& request)
     if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > node.config->gateway.max_rows)
       return problem(400, errc::invalid_argument, fmt::format("limit: 1 to {} rows", node.config->gateway.max_rows));
   }
+  auto page = read_page(*node.log, *query, limit);
+  if (!page) return problem(500, page.error().code, page.error().message);
   std::string body = "{\"bars\":[";
-  std::uint64_t rows = 0;
-  auto truncated = false;
-  auto scanned = scan_bars(*node.log, *query, [&](const bar& x) {
-    if (rows == limit) return truncated = true, false;
-    if (rows++ != 0) body += ",\n";
+  for (auto& x : page->bars) {
+    if (&x != &page->bars.front()) body += ",\n";
     append_bar_json(body, x, "");
-    return true;
-  });
-  if (!scanned) return problem(500, scanned.error().code, scanned.error().message);
-  body += fmt::format("],\"rows\":{},\"truncated\":{}}}\n", rows, truncated);
+  }
+  body += fmt::format("],\"rows\":{},\"truncated\":{}}}\n", page->bars.size(), page->truncated);
   return {200, "application/json", std::move(body)};
 }
 

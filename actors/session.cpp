@@ -3,6 +3,7 @@
 #include "messages/codec/command_json.hpp"
 #include "messages/codec/json.hpp"
 #include "messages/command/wire_protocol.hpp"
+#include "messages/value/excerpt.hpp"
 
 #include <fmt/core.h>
 
@@ -13,6 +14,8 @@ namespace finstream {
 
 namespace {
 constexpr auto hub_deadline = std::chrono::seconds{5};
+
+std::optional<std::int64_t> id_of(const client_command& x) { return x.has_id ? std::optional{x.id} : std::nullopt; }
 } // namespace
 
 void session_state::prepare(node_context* context, std::shared_ptr<client_links> links, std::uint64_t connection) {
@@ -45,33 +48,38 @@ void session_state::greet() {
 }
 
 void session_state::on_said(const std::string& text) {
-  auto command = parse_command(text);
+  std::optional<std::int64_t> id;
+  auto command = parse_command(text, &id);
   if (command && command->action == "subscribe") return on_subscription(std::move(*command), true);
   if (command && command->action == "unsubscribe") return on_subscription(std::move(*command), false);
-  on_question(command);
+  if (command)
+    on_question(*command);
+  else
+    refuse(id, command.error().code, command.error().message);
   handled();
 }
 
-void session_state::on_question(const expected<client_command>& command) {
-  if (!command) return refuse(nullptr, command.error().code, command.error().message);
-  if (command->action == "hello") return greet();
-  if (command->action == "ping") {
+void session_state::on_question(const client_command& command) {
+  if (command.action == "hello") return greet();
+  if (command.action == "ping") {
     std::string pong = R"({"type":"pong")";
-    if (command->has_id) pong += ",\"id\":", append_json_integer(pong, command->id);
+    if (command.has_id) pong += ",\"id\":", append_json_integer(pong, command.id);
     pong += ",\"ts\":";
     append_json_timestamp(pong, context_->time->now());
     return reply(pong + "}");
   }
-  refuse(&*command, errc::bad_command,
-         "this node has no action \"" + command->action.substr(0, 40) + "\"; there are " + wire_actions());
+  refuse(id_of(command), errc::bad_command,
+         "this node has no action \"" + excerpt(command.action) + "\"; there are " + wire_actions());
 }
 
 // Nothing else of this client is looked at until the hub has taken it over.
 void session_state::on_subscription(client_command command, bool add) {
   auto reject = [this](const client_command& what, errc code, const std::string& message) {
-    refuse(&what, code, message);
+    refuse(id_of(what), code, message);
     handled();
   };
+  if (command.channels.empty())
+    return reject(command, errc::bad_command, "which channels? Say \"channels\":[\"bars.1s.*\"]");
   auto wanted = channels_;
   for (auto& channel : command.channels) {
     auto pattern = find_channel(channel);
@@ -111,9 +119,9 @@ void session_state::handled() {
   if (auto from = links_->find(connection_)) from->handled();
 }
 
-void session_state::refuse(const client_command* command, errc code, const std::string& message) {
+void session_state::refuse(std::optional<std::int64_t> id, errc code, const std::string& message) {
   std::string text = R"({"type":"error")";
-  if (command != nullptr && command->has_id) text += ",\"id\":", append_json_integer(text, command->id);
+  if (id) text += ",\"id\":", append_json_integer(text, *id);
   text += fmt::format(R"(,"code":{},"name":"{}","temporary":{},"message":)", static_cast<int>(code), to_string(code),
                       is_temporary(code));
   append_json_string(text, message);

@@ -22,11 +22,11 @@ struct session_state {
 private:
   void greet();
   void on_said(const std::string& text);
-  void on_question(const expected<client_command>& command);
+  void on_question(const client_command& command);
   void on_subscription(client_command command, bool add);
   expected<channel_pattern> find_channel(const std::string& text) const;
   void handled();
-  void refuse(const client_command* command, errc code, const std::string& message);
+  void refuse(std::optional<std::int64_t> id, errc code, const std::string& message);
   void reply(std::string object);
   void on_closed();
 

@@ -21,15 +21,20 @@ expected<channel_pattern> parse_channel(std::string_view text) {
     return fail(errc::bad_command, "\"" + excerpt(text) + "\" is not a channel: " + why +
                                      "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
   };
+  auto no_symbol = [](std::string_view symbol) -> const char* {
+    if (symbol.empty()) return "it names no symbol";
+    if (symbol != "*" && symbol.find('*') != std::string_view::npos) return "* stands for a whole segment";
+    return nullptr;
+  };
   if (text == "status") return channel_pattern{channel_pattern::kind::status, "", ""};
   auto dot = text.find('.');
   if (dot == std::string_view::npos) return bad("it has no dot");
   auto kind = text.substr(0, dot), rest = text.substr(dot + 1);
-  if (kind == "ticks" && rest.empty()) return bad("it names no symbol");
+  if (auto why = no_symbol(rest); kind == "ticks" && why != nullptr) return bad(why);
   if (kind == "ticks") return channel_pattern{channel_pattern::kind::ticks, "", std::string{rest}};
   if (kind != "bars") return bad("nothing is published under \"" + excerpt(kind) + "\"");
   dot = rest.find('.');
-  if (dot == std::string_view::npos || dot + 1 == rest.size()) return bad("it names no symbol");
+  if (auto why = no_symbol(dot == std::string_view::npos ? "" : rest.substr(dot + 1)); why != nullptr) return bad(why);
   auto interval = std::string{rest.substr(0, dot)};
   if (interval != "*") {
     auto span = parse_span(interval);

@@ -10,7 +10,7 @@ constexpr int deepest = 8; // of nested arrays and objects: a command needs two
 constexpr std::size_t most_channels = 10'000;
 } // namespace
 
-expected<client_command> parse_command(std::string_view text) {
+expected<client_command> parse_command(std::string_view text, std::optional<std::int64_t>* id) {
   using json = nlohmann::json;
   auto too_deep = false;
   auto bounded = [&](int depth, json::parse_event_t, json&) {
@@ -26,10 +26,11 @@ expected<client_command> parse_command(std::string_view text) {
     if (!at->is_number_integer() || too_large) return fail(errc::bad_command, "\"id\" must be an integer of 64 bits");
     out.id = at->get<std::int64_t>();
     out.has_id = true;
+    if (id != nullptr) *id = out.id;
   }
   auto action = parsed.find("action");
   if (action == parsed.end() || !action->is_string())
-    return fail(errc::bad_command, "\"action\" is missing: subscribe, unsubscribe, ping or hello");
+    return fail(errc::bad_command, "\"action\" must be one of subscribe, unsubscribe, ping and hello");
   out.action = action->get<std::string>();
   auto channels = parsed.find("channels");
   if (channels == parsed.end()) return out;

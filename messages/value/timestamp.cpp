@@ -36,15 +36,17 @@ char* write_digits(char* out, unsigned value, int width) {
 
 expected<timestamp> parse_timestamp(std::string_view text) {
   auto bad = [&](const char* why) {
-    return fail(errc::bad_field, "\"" + excerpt(text) + "\" is not an RFC 3339 time: " + why);
+    return fail(errc::bad_field,
+                "\"" + excerpt(text) + "\" is not an RFC 3339 time such as 2026-11-21T13:00:00Z: " + why);
   };
   std::size_t i = 0;
   auto y = take_digits(text, i, 4);
-  if (y < 0 || !take(text, i, '-')) return bad("expected YYYY-");
+  if (y < 0 || !take(text, i, '-')) return bad("expected a year of four digits and -");
   auto mo = take_digits(text, i, 2);
-  if (mo < 0 || !take(text, i, '-')) return bad("expected MM-");
+  if (mo < 0 || !take(text, i, '-')) return bad("expected a month of two digits and -");
   auto d = take_digits(text, i, 2);
-  if (d < 0 || (!take(text, i, 'T') && !take(text, i, 't') && !take(text, i, ' '))) return bad("expected DDT");
+  if (d < 0 || (!take(text, i, 'T') && !take(text, i, 't') && !take(text, i, ' ')))
+    return bad("expected a day of two digits and T");
   auto h = take_digits(text, i, 2);
   if (h < 0 || h > 23 || !take(text, i, ':')) return bad("expected hours");
   auto mi = take_digits(text, i, 2);
@@ -109,6 +111,11 @@ char* write_timestamp(char* out, timestamp t) {
   }
   *out++ = 'Z';
   return out;
+}
+
+expected<timestamp> parse_timestamp_or_day(std::string_view text) {
+  constexpr std::size_t day_size = 10; // 2026-11-21
+  return parse_timestamp(text.size() == day_size ? std::string{text} + "T00:00:00Z" : std::string{text});
 }
 
 std::string to_string(timestamp t) {

@@ -36,6 +36,9 @@ constexpr timestamp floor_to(timestamp t, nanoseconds step) {
 // Reads RFC 3339 with `Z` or an offset, 0 to 9 digits of fraction. Years 1678 to 2261 fit. Errors: bad_field.
 expected<timestamp> parse_timestamp(std::string_view text);
 
+// The same, or a day such as 2026-11-21, which is its midnight in UTC: for what people type. Errors: bad_field.
+expected<timestamp> parse_timestamp_or_day(std::string_view text);
+
 // "2025-10-24T14:02:01Z", with 3, 6 or 9 digits of fraction where there is one: the fewest that lose nothing.
 std::string to_string(timestamp t);
 // The same into `out` (at least 32 bytes); returns the end.

@@ -33,6 +33,18 @@ std::string bar_key(const bar& x) {
 table_write bar_write(const bar& x) { return {bars_table, bar_key(x), to_msgpack(x)}; }
 
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit) {
+  // Provider by provider, so that time bounds what is read and not only what is shown.
+  if (!query.symbol.empty() && query.provider.empty()) {
+    expected<void> outcome;
+    auto go_on = true;
+    auto listed = scan_series(log, query.interval, query.symbol, [&](const bar_series& x) {
+      auto one = query;
+      one.provider = x.provider;
+      outcome = scan_bars(log, one, [&](const bar& b) { return go_on = visit(b); });
+      return go_on && outcome.has_value();
+    });
+    return listed ? outcome : listed;
+  }
   auto first = query.symbol.empty() ? sortable(query.interval) : series_prefix(query.interval, query.symbol);
   auto last = query.symbol.empty() ? sortable(query.interval + 1) : after_all(first);
   if (!query.symbol.empty() && !query.provider.empty()) {
@@ -50,6 +62,29 @@ expected<void> scan_bars(const bus& log, const bar_query& query, const std::func
   });
   if (!scanned) return scanned;
   return outcome;
+}
+
+expected<void> scan_series(const bus& log, nanoseconds interval, const std::string& symbol,
+                           const std::function<bool(const bar_series&)>& visit) {
+  std::string first, last(1, '\xff');
+  if (interval != 0) {
+    first = symbol.empty() ? sortable(interval) : series_prefix(interval, symbol);
+    last = symbol.empty() ? sortable(interval + 1) : after_all(first);
+  }
+  for (;;) {
+    std::optional<bar_series> found;
+    expected<void> outcome;
+    auto scanned = log.scan(bars_table, first, last, [&](std::string_view, std::string_view value) {
+      if (auto x = bar_from_msgpack(value))
+        found = bar_series{x->interval, x->symbol, x->provider};
+      else
+        outcome = tl::unexpected{x.error()};
+      return false;
+    });
+    if (!scanned) return scanned;
+    if (!outcome || !found || !visit(*found)) return outcome;
+    first = after_all(series_prefix(found->interval, found->symbol) + found->provider + '\0');
+  }
 }
 
 expected<void> scan_all_bars(const bus& log, const std::function<bool(std::string_view, std::string_view)>& visit) {

@@ -26,6 +26,15 @@ struct bar_query {
 
 // Bars in order of symbol, provider and start, until `visit` returns false. Errors: io_failure, corrupt_record.
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit);
+// Each series of bars that is stored, in order of interval, symbol and provider, until `visit` returns false. An
+// interval of 0 is any; so is an empty symbol, which is looked at only where the interval is given. Steps from series
+// to series, however many bars each has. Errors: io_failure, corrupt_record.
+struct bar_series {
+  nanoseconds interval = 0;
+  std::string symbol, provider;
+};
+expected<void> scan_series(const bus& log, nanoseconds interval, const std::string& symbol,
+                           const std::function<bool(const bar_series&)>& visit);
 // Every bar there is, by key.
 expected<void> scan_all_bars(const bus& log,
                              const std::function<bool(std::string_view key, std::string_view value)>& visit);

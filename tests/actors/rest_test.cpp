@@ -61,6 +61,28 @@ CAF_TEST(an answer that was cut short says so) {
   CAF_CHECK(has(w.bars({{"symbol", "QQQ"}, {"limit", "1"}}).body, R"("truncated":false)"));
 }
 
+CAF_TEST(page after page gives every bar of every provider once) {
+  rest_world w;
+  transaction tx;
+  for (int i : {0, 3, 4, 9}) tx.writes.push_back(bar_write(rest_world::make("SPY", i, "bats")));
+  for (int i : {8, 9, 10}) tx.writes.push_back(bar_write(rest_world::make("SPY", i, "zeta")));
+  CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
+  auto whole = w.bars({{"symbol", "SPY"}}).body;
+  CAF_CHECK_EQUAL(count(whole, R"("type":"bar")"), 17u);
+  for (auto limit : {"1", "2", "3", "5", "16", "17"}) {
+    std::string all, from = "2026-01-05";
+    for (auto more = true; more;) {
+      auto page = w.bars({{"symbol", "SPY"}, {"limit", limit}, {"from", from}}).body;
+      auto begin = page.find('[') + 1, end = page.find("],\"rows\"");
+      all += (all.empty() ? "" : ",\n") + page.substr(begin, end - begin);
+      more = has(page, R"("truncated":true)");
+      auto last = page.rfind(R"("end":")") + 7; // the next bar may start where this one ends
+      from = page.substr(last, page.find('"', last) - last);
+    }
+    CAF_CHECK_EQUAL("{\"bars\":[" + all + "],\"rows\":17,\"truncated\":false}\n", whole);
+  }
+}
+
 CAF_TEST(a query that makes no sense is answered with what is wrong with it) {
   rest_world w;
   w.config.gateway.max_rows = 50;
@@ -71,6 +93,8 @@ CAF_TEST(a query that makes no sense is answered with what is wrong with it) {
                                                   {{{"symbol", "SPY"}, {"interval", "7 parsecs"}}, "interval"},
                                                   {{{"symbol", "SPY"}, {"interval", "-1s"}}, "interval"},
                                                   {{{"symbol", "SPY"}, {"from", "yesterday"}}, "from"},
+                                                  {{{"symbol", "SPY"}, {"from", "2026-01-05T09:30:00 01:00"}}, "%2B"},
+                                                  {{{"symbol", "SPY"}, {"form", "2026-01-05"}}, "no parameter"},
                                                   {{{"symbol", "SPY"}, {"to", "2026-13-01T00:00:00Z"}}, "to"},
                                                   {{{"symbol", "SPY"}, {"limit", "0"}}, "limit"},
                                                   {{{"symbol", "SPY"}, {"limit", "51"}}, "limit"},

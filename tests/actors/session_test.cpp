@@ -60,6 +60,9 @@ CAF_TEST(what makes no sense is refused with a name and a sentence and the sessi
     CAF_CHECK(has(answer, R"("code":22,"name":"bad_command","temporary":false,"message":")"));
   }
   CAF_CHECK(has(w.say(R"({"action":"subscribe","id":9,"channels":["nothing"]})"), R"("id":9)"));
+  CAF_CHECK(has(w.say(R"({"action":"subscribe","id":8,"channels":[5]})"), R"("id":8)"));
+  CAF_CHECK(has(w.say(R"({"action":"subscribe","id":7,"channels":[]})"), "which channels?"));
+  CAF_CHECK(has(w.say(R"({"action":"unsubscribe"})"), "which channels?"));
   CAF_CHECK(has(w.say(R"({"action":"ping"})"), "pong"));
 }
 
