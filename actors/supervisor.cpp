@@ -136,30 +136,40 @@ void supervisor_state::restart_from(std::size_t first, std::size_t last) {
   for (auto i : again) start(i);
 }
 
-// The last one that still runs is told to finish; its end brings us back here.
+// The last one that still runs is told to finish, or all of them if they are independent; each end brings us back here.
 void supervisor_state::stop_next() {
+  auto under_way = false;
   for (auto i = children_.size(); i-- > 0;) {
-    auto& child = children_[i];
-    if (!child.handle) continue;
-    child.stopping = true;
-    child.stop_by = context_->time->monotonic() + plan_.children[i].spec.stop_timeout;
-    caf::anon_send<caf::message_priority::high>(caf::actor_cast<caf::actor>(child.handle), verb::stop_v);
-    self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
-    return;
+    if (!children_[i].handle) continue;
+    if (!children_[i].stopping) tell_to_finish(i);
+    under_way = true;
+    if (!plan_.independent) return;
   }
-  self_->quit();
+  if (!under_way) self_->quit();
+}
+
+void supervisor_state::tell_to_finish(std::size_t index) {
+  auto& child = children_[index];
+  child.stopping = true;
+  child.stop_by = context_->time->monotonic() + plan_.children[index].spec.stop_timeout;
+  caf::anon_send<caf::message_priority::high>(caf::actor_cast<caf::actor>(child.handle), verb::stop_v);
+  if (!std::exchange(looking_after_stops_, true)) self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
 }
 
 void supervisor_state::on_pulse() {
+  looking_after_stops_ = false;
   for (std::size_t i = 0; i < children_.size(); ++i) {
     auto& child = children_[i];
     if (!child.stopping || !child.handle || child.stop_by == 0) continue;
-    if (context_->time->monotonic() < child.stop_by)
-      return self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
+    if (context_->time->monotonic() < child.stop_by) {
+      looking_after_stops_ = true;
+      continue;
+    }
     log::warning(child_path(i), "did not finish within its time and is killed");
     child.stop_by = 0;
     send_kill(child.handle);
   }
+  if (looking_after_stops_) self_->delayed_send(self_, look_after_stops_every, verb::pulse_v);
 }
 
 bool supervisor_state::restart_by_hand(const std::string& path) {

@@ -26,6 +26,7 @@ struct supervisor_plan {
   strategy on_crash = strategy::one_for_one;
   int max_restarts = 10;
   nanoseconds period = 10 * second;
+  bool independent = false;               // children do not need each other: they are told to finish together
   std::vector<supervised_child> children; // ids differ
 };
 
@@ -53,6 +54,7 @@ private:
   void on_crash(std::size_t index, const std::string& reason);
   void restart_from(std::size_t first, std::size_t last);
   void stop_next();
+  void tell_to_finish(std::size_t index);
   bool restart_by_hand(const std::string& path);
   void on_pulse();
   std::string child_path(std::size_t index) const;
@@ -65,6 +67,7 @@ private:
   std::vector<running> children_;
   std::optional<restart_intensity> intensity_;
   bool stopping_ = false;
+  bool looking_after_stops_ = false;          // a pulse is under way
   std::vector<caf::actor_addr> predecessors_; // children of an earlier life of this path that have yet to end
   std::vector<std::size_t> to_start_;         // children to start again once the ones being stopped are gone
 };

@@ -8,6 +8,7 @@
 #include "messages/schema/schema.hpp"
 #include "runtime/config/load.hpp"
 #include "runtime/log/log.hpp"
+#include "runtime/server/server.hpp"
 
 #include <caf/event_based_actor.hpp>
 
@@ -86,8 +87,9 @@ supervised_child branch(node_context* context, const std::string& id, std::vecto
   supervisor_plan plan;
   plan.max_restarts = max_restarts;
   plan.period = context->config->supervisor.period_ms * millisecond;
+  plan.independent = true;
   auto patience = nanoseconds{0};
-  for (auto& child : children) patience += child.spec.stop_timeout;
+  for (auto& child : children) patience = std::max(patience, child.spec.stop_timeout);
   plan.children = std::move(children);
   return {{id, restart_kind::permanent, patience + second}, [=](caf::actor_system& system, const std::string& path) {
             return spawn_supervisor(system, context, path, plan);
@@ -116,6 +118,11 @@ expected<void> node::open(const std::string& program_directory) {
   if (!opened) return tl::unexpected{opened.error()};
   log_ = std::move(*opened);
   if (auto held = hold_partitions(*log_, config_.partitions); !held) return held;
+  // The gateway would only crash again and again.
+  auto& gateway = config_.gateway;
+  if (gateway.enabled)
+    if (auto free = try_to_listen(gateway.address, static_cast<std::uint16_t>(gateway.port)); !free)
+      return fail(free.error().code, free.error().message + " (gateway.address, gateway.port)");
   context_.config = &config_;
   context_.log = log_.get();
   context_.time = &system_clock();

@@ -270,3 +270,17 @@ CAF_TEST(an actor that nobody knows cannot be made to crash) {
   three f{strategy::one_for_one};
   CAF_CHECK(!f.where.ask_crash("/nobody"));
 }
+
+CAF_TEST(children that do not need each other are told to finish together) {
+  family f;
+  auto plan = f.plan(strategy::one_for_one, {f.child("a", restart_kind::permanent, manner::deaf), f.child("b"),
+                                             f.child("c", restart_kind::permanent, manner::deaf)});
+  plan.independent = true;
+  f.start(plan);
+  f.news();
+  f.tell(f.root, verb::stop_v);
+  CAF_CHECK_EQUAL(f.news(), "-b");
+  f.pass(1100 * millisecond); // the deaf ones' patience is a second, and passes for both at once
+  CAF_CHECK(f.living.empty());
+  CAF_CHECK(!f.alive(f.root.address()));
+}
