@@ -52,6 +52,8 @@ void appender_state::recover() {
     if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
     return std::move(*outcome);
   };
+  for (auto where : {topic::events, topic::bars, topic::dead_letters, topic::rejected})
+    ends_[where] = must(log.range(where, partition_), "the log's range").next;
   auto range = must(log.range(topic::events, partition_), "the log's range");
   next_ = range.next;
   next_bar_ = must(log.range(topic::bars, partition_), "the bars' range").next;
@@ -220,7 +222,6 @@ bool appender_state::write(result& x) {
     if (r.cause >= dealt_with_)
       for (auto& letter : r.items) {
         tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter));
-        context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
         ++rejected;
       }
   if (x.what.dealt_with > dealt_with_)
@@ -235,7 +236,7 @@ bool appender_state::write(result& x) {
   if (!put(std::move(tx), offsets)) return false;
   dealt_with_ = std::max(dealt_with_, x.what.dealt_with);
   open_windows_ = x.what.open_windows;
-  context_->figures->dead_letters += rejected;
+  if (rejected != 0) count_rejected(x);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     fresh[i]->offset = offsets[i];
     next_bar_ = offsets[i] + fresh[i]->items.size();
@@ -248,6 +249,20 @@ bool appender_state::write(result& x) {
   if (auto trimmed = trimmer_->on_written(); !trimmed)
     log::warning(path_, "what is no longer to be kept cannot be trimmed: {}", trimmed.error().message);
   return true;
+}
+
+void appender_state::count_rejected(const result& x) {
+  std::uint64_t count = 0;
+  std::string last;
+  for (auto& r : x.what.rejected)
+    for (auto& letter : r.items) {
+      context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
+      last = letter.reason;
+      ++count;
+    }
+  context_->figures->dead_letters += count;
+  if (auto told = rejected_told_.add(count, context_->time->monotonic()))
+    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dead-letters` shows them", *told, last);
 }
 
 void appender_state::count_bar(const bar& x) {
@@ -290,7 +305,9 @@ bool appender_state::write_mark(record_kind kind, const std::string& payload) {
 bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   if (tx.appends.empty() && tx.writes.empty() && tx.commits.empty()) return true;
   auto began = context_->time->monotonic();
-  written_->add(tx.appends.size());
+  auto ends = ends_;
+  for (auto& x : tx.appends) ends[x.where] += x.count;
+  auto records = tx.appends.size();
   auto receipt = context_->log->write(std::move(tx));
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
   if (!receipt) {
@@ -304,6 +321,8 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   }
   if (stalled_) log::info(path_, "the log can be written again");
   stalled_ = false;
+  written_->add(records);
+  ends_ = ends;
   offsets = std::move(receipt->offsets);
   return true;
 }
@@ -316,9 +335,9 @@ timestamp appender_state::next_log_ts() {
 // A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
 // new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
-  auto events = context_->log->range(topic::events, partition_), bars = context_->log->range(topic::bars, partition_);
-  if ((events && events->next != next_) || (bars && bars->next != next_bar_))
-    throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
+  for (auto [where, end] : ends_)
+    if (auto range = context_->log->range(where, partition_); range && range->next != end)
+      throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
   write_pending();
 }
 

@@ -9,6 +9,7 @@
 #include "actors/context.hpp"
 #include "actors/log_bases.hpp"
 #include "actors/logic/event_memory.hpp"
+#include "actors/logic/seldom_told.hpp"
 #include "messages/protocols.hpp"
 
 #include <deque>
@@ -70,6 +71,7 @@ private:
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
   void serve_readers();
   void count_bar(const bar& x);
+  void count_rejected(const result& x);
   batch_ptr without_duplicates(const batch_ptr& events);
   status_report status() const;
 
@@ -91,6 +93,8 @@ private:
   std::deque<log_entry_ptr> recent_; // the last entries, without holes
   std::deque<derived_record_ptr> recent_bars_;
   std::uint64_t next_bar_ = 0;
+  std::map<topic, std::uint64_t> ends_; // where each topic ends, as far as this actor knows
+  seldom_told rejected_told_;
   std::vector<waiting<entry_reader>> readers_;
   std::vector<waiting<bar_reader>> bar_readers_;
   struct flush_counters {

@@ -62,6 +62,7 @@ void ingestor_state::start() {
   ++run_;
   said_eof_ = false;
   kill_reason_.clear();
+  bad_lines_ = 0;
   phase_ = phase::starting;
   started_at_ = context_->time->monotonic();
   auto& limits = context_->config->limits;
@@ -103,10 +104,7 @@ void ingestor_state::start() {
     caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
   };
   auto started = start_child(options, std::move(events));
-  if (!started) {
-    log::error(path_, "cannot be started: {}", started.error().message);
-    return plan_restart(started.error().message);
-  }
+  if (!started) return plan_restart(started.error().message);
   process_ = std::move(*started);
   log::info(path_, "started as process {}", process_->pid());
 }
@@ -181,7 +179,7 @@ void ingestor_state::on_pulse() {
   if (process_ && kill_reason_.empty()) {
     if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond &&
         process_->blocked_for() == 0)
-      kill_reason_ = fmt::format("not ready: neither a hello nor a valid event within {} ms", feed_->ready_timeout_ms);
+      kill_reason_ = why_not_ready();
     if (process_->blocked_for() > feed_->overflow_kill_ms * millisecond) kill_reason_ = "BackpressureOverflow";
     if (!kill_reason_.empty()) {
       log::error(path_, "is killed: {}", kill_reason_);
@@ -239,8 +237,7 @@ void ingestor_state::on_error_line(const feed_error_line& what) {
 void ingestor_state::take(parsed_chunk parsed, int credit) {
   lines_->add(parsed.lines);
   events_->add(parsed.events);
-  for (auto& letter : parsed.dead_letters)
-    context_->metrics->errors("ingestor", std::string{to_string(letter.code)}).add();
+  note_bad_lines(parsed.dead_letters);
   auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });
   if (greeted || parsed.events != 0) become_ready();
 
@@ -260,6 +257,19 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   }
   if (!parsed.dead_letters.empty()) part(0).dead_letters = std::move(parsed.dead_letters);
   hand_over(std::move(parts), parsed.has_resume ? std::optional{parsed.resume} : std::nullopt, credit);
+}
+
+void ingestor_state::note_bad_lines(const std::vector<dead_letter>& letters) {
+  for (auto& letter : letters) context_->metrics->errors("ingestor", std::string{to_string(letter.code)}).add();
+  bad_lines_ += letters.size();
+  if (!letters.empty()) last_bad_line_ = letters.back().reason;
+  if (auto told = bad_lines_told_.add(letters.size(), context_->time->monotonic()))
+    log::warning(path_, "{} bad lines, the last: {}; `finstream dead-letters` shows them", *told, last_bad_line_);
+}
+
+std::string ingestor_state::why_not_ready() const {
+  auto why = fmt::format("not ready: neither a hello nor a valid event within {} ms", feed_->ready_timeout_ms);
+  return bad_lines_ == 0 ? why : fmt::format("{}, but {} bad lines, the last: {}", why, bad_lines_, last_bad_line_);
 }
 
 void ingestor_state::tell_source_change(source_change change, const std::string& reason) {

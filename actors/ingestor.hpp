@@ -8,6 +8,7 @@
 
 #include "actors/context.hpp"
 #include "actors/logic/restart_policy.hpp"
+#include "actors/logic/seldom_told.hpp"
 #include "messages/codec/line_parser.hpp"
 #include "messages/protocols.hpp"
 #include "runtime/process/child.hpp"
@@ -50,6 +51,8 @@ private:
   void find_successor(std::uint16_t partition);
   void save_resume_point();
   void become_ready();
+  void note_bad_lines(const std::vector<dead_letter>& letters);
+  std::string why_not_ready() const;
   void plan_restart(const std::string& why);
   void finish_if_drained();
   std::vector<std::pair<std::string, std::string>> resume_environment();
@@ -71,6 +74,9 @@ private:
   bool said_eof_ = false;
   std::string kill_reason_;
   std::string last_end_;
+  std::uint64_t bad_lines_ = 0; // of this run of the process
+  std::string last_bad_line_;   // why it is bad
+  seldom_told bad_lines_told_;
   std::uint64_t next_number_ = 1;
   std::map<std::uint64_t, chunk> underway_;
   std::optional<resume_point> unsaved_resume_; // newest that is wholly in the log, not yet written down

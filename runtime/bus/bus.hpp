@@ -1,16 +1,18 @@
 // THE LOG. Topics of ordered, durable records in partitions, tables of latest values by key, and consumer groups; the
 // contract that every driver keeps and that tests/contracts/bus_contract.hpp checks on each.
 //
+// clang-format off
 // Order       Records of a topic and partition are read in the order in which they were appended, without holes.
-// Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an
-// epoch. Atomicity   All of a transaction is found after a crash, or none of it. Durability  A receipt names the level
-// its transaction has reached (see `durability`). After a crash of the process
+// Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an epoch.
+// Atomicity   All of a transaction is found after a crash, or none of it.
+// Durability  A receipt names the level its transaction has reached (see `durability`). After a crash of the process
 //             everything acknowledged is found at any level but `none`; after a crash of the machine, up to that level.
 // Integrity   Each record carries a checksum. An incomplete tail is cut when the log is opened, and reported. A record
 //             whose checksum is wrong is refused with errc::corrupt_record, its position and the reason, never skipped.
 // Trimming    Never past the slowest consumer group.
-// Threads     Every function may be called from any thread; the appends to one topic and partition come from one at a
-// time. Errors      io_failure, disk_full, corrupt_record, trimmed, invalid_argument.
+// Threads     Every function may be called from any thread; appends to one topic and partition come from one at a time.
+// Errors      io_failure, disk_full, corrupt_record, trimmed, invalid_argument.
+// clang-format on
 #pragma once
 
 #include "messages/errors.hpp"
@@ -173,6 +175,8 @@ struct embedded_bus_options {
 };
 // RocksDB. A second opener of the same directory gets errc::locked.
 expected<std::unique_ptr<bus>> open_embedded_bus(const embedded_bus_options& options);
+// "process 4711", if one has the log in this directory open for writing; of this very process it is not known.
+std::optional<std::string> holder_of_log(const std::string& directory);
 // For tests, and for replaying into: everything in memory.
 std::unique_ptr<bus> open_memory_bus();
 

@@ -138,14 +138,18 @@ bool is_locked(const rocksdb::Status& status) {
 std::string holder_of(const std::string& directory, const rocksdb::Status& status) {
   // Opening and closing the file would drop a lock that this very process holds, so it must not be tried then.
   if (status.ToString().find("lock hold by current process") != std::string::npos) return "this process itself";
+  return holder_of_log(directory).value_or("another process");
+}
+
+std::optional<std::string> holder_of_log(const std::string& directory) {
   int file = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return "another process";
+  if (file < 0) return std::nullopt;
   struct flock query {};
   query.l_type = F_WRLCK;
   query.l_whence = SEEK_SET;
   bool known = ::fcntl(file, F_GETLK, &query) == 0 && query.l_type != F_UNLCK && query.l_pid > 0;
   ::close(file);
-  return known ? fmt::format("process {}", query.l_pid) : "another process";
+  return known ? std::optional{fmt::format("process {}", query.l_pid)} : std::nullopt;
 }
 
 void watcher::note(failure trouble) {
