@@ -20,8 +20,12 @@ void add_tail(CLI::App& app, chosen_command& chosen);
 void add_bars(CLI::App& app, chosen_command& chosen);
 void add_replay(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
+void add_dead_letters(CLI::App& app, chosen_command& chosen);
 void add_doctor(CLI::App& app, chosen_command& chosen);
 void add_reference(CLI::App& app, chosen_command& chosen);
+
+// "1 feed", "2 feeds".
+std::string counted(std::size_t count, const std::string& noun);
 
 // Says a failure on standard error; the exit code is 1.
 int report(const failure& what);
@@ -30,6 +34,9 @@ int report(const failure& what);
 expected<settings> settings_from(const std::string& path);
 // Adds `--config FILE` (or FINSTREAM_CONFIG).
 void add_config_option(CLI::App& verb, std::string& path);
+
+// Where the feeds are that come with this program: beside it in an installation, in a folder of their own in a build.
+std::string feeds_directory();
 
 // The bus of a data directory for reading, also beside a running node.
 expected<std::unique_ptr<bus>> open_for_reading(const settings& config);

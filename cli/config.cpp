@@ -16,13 +16,15 @@ void add_config(CLI::App& app, chosen_command& chosen) {
 
   auto* check = verb->add_subcommand(
     "check", "Say whether the file is valid, and each thing that is wrong with its line and column");
-  check->add_option("file,-c,--config", *path, "The config file")->required()->type_name("FILE");
+  add_config_option(*check, *path);
+  check->add_option("file", *path, "The same, without the option's name")->type_name("FILE");
   check->callback([path, &chosen] {
     chosen = [path] {
+      if (path->empty()) return fmt::print(stderr, "finstream: which file? `finstream config check FILE`\n"), 2;
       auto config = load_settings(*path);
       if (!config) return report(config.error());
-      return fmt::print("{} is valid: {} feeds, {} partitions, data in {}\n", *path, config->feeds.size(),
-                        config->partitions, config->data_directory),
+      return fmt::print("{} is valid: {}, {}, data in {}\n", *path, counted(config->feeds.size(), "feed"),
+                        counted(static_cast<std::size_t>(config->partitions), "partition"), config->data_directory),
              0;
     };
   });

@@ -2,14 +2,14 @@
 // each and what to do.
 #include "cli/commands.hpp"
 
+#include "runtime/server/server.hpp"
+
 #include <CLI/CLI.hpp>
 
-#include <arpa/inet.h>
 #include <filesystem>
 #include <fmt/core.h>
 #include <memory>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
 
@@ -50,7 +50,8 @@ void examine_machine(findings& out) {
     out.good(fmt::format("{} files may be open at once", files.rlim_cur));
 }
 
-void examine_data(findings& out, const settings& config) {
+// Whether a node has the data directory open.
+bool examine_data(findings& out, const settings& config) {
   fmt::print("data directory {}\n", config.data_directory);
   namespace fs = std::filesystem;
   std::error_code error;
@@ -67,9 +68,15 @@ void examine_data(findings& out, const settings& config) {
     out.bad(fmt::format("{} MiB are free; free some", space.available >> 20));
   else
     out.good(fmt::format("{} GiB are free", space.available >> 30));
-  if (!fs::exists(directory, error)) return out.note("it does not exist yet; the node creates it");
+  auto holder = holder_of_log(config.data_directory);
+  if (holder) out.note(*holder + " has it open: a node runs");
   auto log = open_for_reading(config);
-  if (!log) return out.bad(log.error().message);
+  if (!log && log.error().code == errc::not_found) {
+    out.note("there is no log in it yet; the node creates one");
+  } else if (!log) {
+    out.bad(log.error().message);
+  }
+  if (!log) return holder.has_value();
   for (auto& text : (*log)->recovery().notes) out.note(text);
   auto partitions = (*log)->get("node", "partitions");
   if (partitions && *partitions && **partitions != std::to_string(config.partitions))
@@ -77,6 +84,7 @@ void examine_data(findings& out, const settings& config) {
   for (int p = 0; p < config.partitions; ++p)
     if (auto range = (*log)->range(topic::events, static_cast<std::uint16_t>(p)))
       out.good(fmt::format("partition {}: events from offset {} to {}", p, range->head, range->next));
+  return holder.has_value();
 }
 
 void examine_feeds(findings& out, const settings& config, const std::string& beside) {
@@ -95,27 +103,22 @@ void examine_feeds(findings& out, const settings& config, const std::string& bes
     if (found)
       out.good(fmt::format("{}: {}", feed.name, program));
     else
-      out.bad(fmt::format("{}: there is no program {}; install it or correct feeds.command", feed.name, program));
+      out.bad(access(program.c_str(), F_OK) == 0
+                ? fmt::format("{}: {} cannot be executed; chmod +x it", feed.name, program)
+                : fmt::format("{}: there is no program {}; install it or correct feeds.command", feed.name, program));
   }
 }
 
-void examine_port(findings& out, const settings& config) {
+void examine_gateway(findings& out, const settings& config, bool node_runs) {
   fmt::print("gateway\n");
   if (!config.gateway.enabled) return out.note("it is off");
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(static_cast<std::uint16_t>(config.gateway.port));
-  if (inet_pton(AF_INET, config.gateway.address.c_str(), &at.sin_addr) != 1)
-    return out.note(fmt::format("{} is not an IPv4 address: not tried", config.gateway.address));
-  auto handle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int on = 1;
-  setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(handle, reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0)
+  auto free = try_to_listen(config.gateway.address, static_cast<std::uint16_t>(config.gateway.port));
+  if (free)
     out.good(fmt::format("{}:{} is free", config.gateway.address, config.gateway.port));
+  else if (node_runs)
+    out.note(free.error().message + " (as it should be, if it is the node that runs)");
   else
-    out.bad(fmt::format("{}:{} cannot be opened ({}): stop what uses it, or set gateway.port", config.gateway.address,
-                        config.gateway.port, std::strerror(errno)));
-  close(handle);
+    out.bad(free.error().message);
   if (config.gateway.crash_hook)
     out.note("gateway.crash_hook is on: anyone who reaches the port can crash actors; it is for tests");
 }
@@ -129,14 +132,11 @@ int examine(const std::string& path) {
     out.bad(config.error().message);
   } else {
     out.good("valid");
-    std::error_code error;
-    auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-    auto built = program.parent_path() / "feeds";
-    examine_data(out, *config);
-    examine_feeds(out, *config, std::filesystem::exists(built, error) ? built.string() : program.string());
-    examine_port(out, *config);
+    auto node_runs = examine_data(out, *config);
+    examine_feeds(out, *config, feeds_directory());
+    examine_gateway(out, *config, node_runs);
   }
-  fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : fmt::format("{} problems", out.count()));
+  fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : counted(static_cast<std::size_t>(out.count()), "problem"));
   return out.count() == 0 ? 0 : 1;
 }
 

@@ -1,12 +1,20 @@
 // finstream: the command line. One verb a file; this page lists them.
 #include "cli/commands.hpp"
 
+#include "runtime/config/nearest.hpp"
+
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/core.h>
 
 namespace finstream {
+
+std::string counted(std::size_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
 
 int report(const failure& what) {
   fmt::print(stderr, "finstream: {}: {}\n", to_string(what.code), what.message);
@@ -23,6 +31,13 @@ void add_config_option(CLI::App& verb, std::string& path) {
     ->type_name("FILE");
 }
 
+std::string feeds_directory() {
+  std::error_code error;
+  auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  auto built = program.parent_path() / "feeds";
+  return std::filesystem::exists(built / "finstream-feed-synthetic", error) ? built.string() : program.string();
+}
+
 expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
   embedded_bus_options options;
   options.directory = config.data_directory;
@@ -31,6 +46,24 @@ expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
 }
 
 } // namespace finstream
+
+namespace {
+
+// What is wrong with the command line, and the command that was meant.
+int refuse(const CLI::App& app, const std::string& why, const std::string& word) {
+  std::vector<std::string_view> known;
+  for (auto* verb : app.get_subcommands(nullptr)) known.push_back(verb->get_name());
+  if (word.starts_with('-') || std::find(known.begin(), known.end(), word) != known.end()) {
+    fmt::print(stderr, "finstream: {}; `finstream{} --help` says more\n", why, word.starts_with('-') ? "" : " " + word);
+  } else {
+    auto meant = finstream::nearest(word, known);
+    fmt::print(stderr, "finstream: there is no command `{}`{}\n", word,
+               meant.empty() ? "; `finstream --help` lists them" : fmt::format("; did you mean `{}`?", meant));
+  }
+  return 2;
+}
+
+} // namespace
 
 int main(int argc, char** argv) {
   using namespace finstream;
@@ -49,13 +82,17 @@ int main(int argc, char** argv) {
   add_config(app, chosen);
   add_doctor(app, chosen);
   add_reference(app, chosen);
+  add_dead_letters(app, chosen);
+  app.set_version_flag("--version", std::string{"finstream "} + FINSTREAM_VERSION);
   app.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [] { return fmt::print("finstream {}\n", FINSTREAM_VERSION), 0; };
   });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e); // help was asked for
+    if (argc == 1) return fmt::print(stderr, "{}", app.help()), 2;
+    return refuse(app, e.what(), argv[1]);
   }
   return chosen ? chosen() : 2;
 }

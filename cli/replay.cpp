@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <atomic>
 #include <fmt/core.h>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -28,8 +27,8 @@ constexpr int most_differences_told = 20;
 struct outcome {
   std::uint64_t events = 0, records = 0, bars = 0;
   std::uint64_t differences = 0;
-  std::map<std::string, std::string> stored; // what the bar store must hold
-  std::uint64_t head = 0;                    // of one partition's log
+  std::uint64_t stored_bars = 0; // bars that the bar store holds as they were made
+  std::uint64_t head = 0;        // of one partition's log
   std::vector<std::string> told;
 
   void differ(std::string what) {
@@ -42,10 +41,11 @@ class derived_reader {
 public:
   derived_reader(const bus& log, topic where, std::uint16_t partition, std::uint64_t offset)
     : log_{log}, where_{where}, partition_{partition}, offset_{offset} {}
-  // The next record, or null at the end.
+  // The next record, or null at the end, or where the log cannot be read: then there is a failure.
   const record* next() {
     if (at_ == records_.size()) {
       auto more = log_.read(where_, partition_, offset_, read_bytes);
+      if (!more) failure_ = more.error();
       records_ = more ? std::move(*more) : std::vector<record>{};
       at_ = 0;
       if (records_.empty()) return nullptr;
@@ -53,6 +53,7 @@ public:
     offset_ = records_[at_].next();
     return &records_[at_++];
   }
+  const std::optional<failure>& failed() const { return failure_; }
 
 private:
   const bus& log_;
@@ -61,6 +62,7 @@ private:
   std::uint64_t offset_;
   std::vector<record> records_;
   std::size_t at_ = 0;
+  std::optional<failure> failure_;
 };
 
 void compare(outcome& out, derived_reader& stored, const new_record& made, const char* what) {
@@ -75,16 +77,25 @@ void compare(outcome& out, derived_reader& stored, const new_record& made, const
                          there->offset));
 }
 
-void take_bar(outcome& out, const bar& x, bool verify) {
-  ++out.bars;
-  if (verify) {
-    auto write = bar_write(x);
-    out.stored[write.key] = *write.value;
-    return;
-  }
+void print_bar(const bar& x) {
   std::string line;
   append_bar_json(line, x, "");
   fmt::print("{}\n", line);
+}
+
+expected<void> compare_with_store(outcome& out, const bus& log, const bar& made) {
+  auto expected_row = bar_write(made);
+  auto stored = log.get(bars_table, expected_row.key);
+  if (!stored) return tl::unexpected{stored.error()};
+  auto name = [&] {
+    return fmt::format("{} {} {}", made.symbol, span_to_string(made.interval), to_string(made.start));
+  };
+  if (!*stored)
+    out.differ("the bar store lacks a bar that the replay gives: " + name());
+  else if (**stored != *expected_row.value)
+    out.differ("the bar store has a bar that differs from the replay's: " + name());
+  if (*stored) ++out.stored_bars;
+  return {};
 }
 
 expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool verify) {
@@ -100,7 +111,9 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
   }
   out.head = range->head;
   std::uint64_t dealt_with = 0;
-  if (auto at = log.get(stage_table, dealt_with_key(partition)); at && *at) dealt_with = offset_from_text(**at);
+  auto saved = log.get(stage_table, dealt_with_key(partition));
+  if (!saved) return tl::unexpected{saved.error()};
+  if (*saved) dealt_with = offset_from_text(**saved);
   derived_reader bars{log, topic::bars, partition, base.next_bar},
     rejected{log, topic::rejected, partition, base.next_rejected};
   for (auto offset = range->head; offset < range->next;) {
@@ -120,8 +133,15 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
       if (verify && (*entry)->offset >= dealt_with) continue;
       for (auto& record : made) {
         if (verify) compare(out, bars, bars_record(partition, *record), "bars");
-        for (auto& item : record->items)
-          if (auto* b = std::get_if<bar>(&item)) take_bar(out, *b, verify);
+        for (auto& item : record->items) {
+          auto* b = std::get_if<bar>(&item);
+          if (b == nullptr) continue;
+          ++out.bars;
+          if (!verify)
+            print_bar(*b);
+          else if (auto compared = compare_with_store(out, log, *b); !compared)
+            return tl::unexpected{compared.error()};
+        }
       }
       if (refused && verify)
         for (auto& letter : refused->items)
@@ -135,29 +155,33 @@ expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool
     while (rejected.next() != nullptr)
       out.differ(
         fmt::format("rejected events of partition {}: a record is stored that the replay does not give", partition));
+    for (auto* reader : {&bars, &rejected})
+      if (reader->failed()) return tl::unexpected{*reader->failed()};
   }
   return out;
 }
 
-// `heads`: by partition, where the log begins. Bars of older events are in the store and cannot be made again.
-void compare_store(const bus& log, outcome& all, const std::vector<std::uint64_t>& heads) {
-  auto is_older_than_log = [&](std::string_view value) {
-    auto stored = bar_from_msgpack(value);
-    return stored &&
-           stored->last_offset < heads[partition_of(stored->symbol, static_cast<std::uint32_t>(heads.size()))];
+// Every bar that the replay gives has been looked up: what the store holds beyond these, the replay did not give. Bars
+// of events older than the log are left out; `heads` says, by partition, where it begins. The bars of a quote have the
+// symbol with .BID or .ASK, and lie with the symbol's own.
+void count_store(const bus& log, outcome& all, const std::vector<std::uint64_t>& heads) {
+  auto head_of = [&](std::string_view symbol) {
+    return heads[partition_of(symbol, static_cast<std::uint32_t>(heads.size()))];
   };
-  auto scanned = scan_all_bars(log, [&](std::string_view key, std::string_view value) {
-    auto at = all.stored.find(std::string{key});
-    if (at == all.stored.end() && is_older_than_log(value)) return true;
-    if (at == all.stored.end())
-      all.differ("the bar store has a bar that the replay does not give");
-    else if (at->second != value)
-      all.differ("the bar store has a bar that differs from the replay's");
-    if (at != all.stored.end()) all.stored.erase(at);
+  std::uint64_t rows = 0;
+  std::optional<failure> failed;
+  auto scanned = scan_all_bars(log, [&](std::string_view, std::string_view value) {
+    auto stored = bar_from_msgpack(value);
+    if (!stored) return failed = stored.error(), false;
+    auto head = head_of(stored->symbol);
+    if (stored->symbol.ends_with(".BID") || stored->symbol.ends_with(".ASK"))
+      head = std::max(head, head_of(std::string_view{stored->symbol}.substr(0, stored->symbol.size() - 4)));
+    if (stored->last_offset >= head) ++rows;
     return true;
   });
-  if (!scanned) all.differ(scanned.error().message);
-  for (std::size_t i = 0; i < all.stored.size(); ++i) all.differ("the bar store lacks a bar that the replay gives");
+  if (!scanned) failed = scanned.error();
+  if (failed) return all.differ(failed->message);
+  for (auto i = all.stored_bars; i < rows; ++i) all.differ("the bar store has a bar that the replay does not give");
 }
 
 int replay(const std::string& config_path, bool verify, unsigned threads) {
@@ -183,8 +207,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
       }
       heads[static_cast<std::size_t>(p)] = one->head;
       all.events += one->events, all.records += one->records, all.bars += one->bars,
-        all.differences += one->differences;
-      all.stored.merge(one->stored);
+        all.differences += one->differences, all.stored_bars += one->stored_bars;
       all.told.insert(all.told.end(), one->told.begin(), one->told.end());
     }
   };
@@ -194,10 +217,10 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   for (auto& t : pool) t.join();
   if (failed) return report(*failed);
   if (!verify) return 0;
-  compare_store(**log, all, heads);
+  count_store(**log, all, heads);
   for (auto& line : all.told) fmt::print("{}\n", line);
-  fmt::print("{} events in {} records of {} partitions replayed: {} bars, {} differences\n", all.events, all.records,
-             partitions, all.bars, all.differences);
+  fmt::print("{} events in {} records of {} replayed: {} bars, {} differences\n", all.events, all.records,
+             counted(static_cast<std::size_t>(partitions), "partition"), all.bars, all.differences);
   return all.differences == 0 ? 0 : 1;
 }
 

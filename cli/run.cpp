@@ -9,7 +9,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/core.h>
 #include <memory>
 
@@ -19,14 +18,6 @@ namespace {
 
 constexpr nanoseconds stop_deadline = 5 * second;
 constexpr nanoseconds refresh_every = second / 2;
-
-// Where this program is: the feeds that come with it are beside it, in an installation and in a build directory.
-std::string feeds_directory() {
-  std::error_code error;
-  auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  auto built = program.parent_path() / "feeds";
-  return std::filesystem::exists(built / "finstream-feed-synthetic", error) ? built.string() : program.string();
-}
 
 int run(const std::string& path) {
   auto config = settings_from(path);
@@ -45,9 +36,9 @@ int run(const std::string& path) {
     return report(started.error());
   }
   auto& live = **started;
-  log::info("node", "{} {} runs: {} partitions, {} feeds, data in {}, durability {}", config->node_name,
-            FINSTREAM_VERSION, config->partitions, config->feeds.size(), config->data_directory,
-            to_string(config->bus.level));
+  log::info("node", "{} {} runs: {}, {}, data in {}, durability {}", config->node_name, FINSTREAM_VERSION,
+            counted(static_cast<std::size_t>(config->partitions), "partition"), counted(config->feeds.size(), "feed"),
+            config->data_directory, to_string(config->bus.level));
   for (auto& note : live.recovery().notes) log::warning("node", "{}", note);
 
   auto code = 0;

@@ -45,6 +45,7 @@ void add_columns(CLI::App& app, csv_options& options) {
 std::variant<csv_options, int> read_options(int argc, char** argv) {
   csv_options options;
   std::string delimiter = ",", kind = "trade", unit;
+  options.provider = feed_name("csv");
   CLI::App app{
     "Prints the rows of a CSV file (.csv or .csv.gz) as JSON lines: trades, or quotes with --kind quote. Prices and\n"
     "sizes are copied as they are written, digit by digit. A row that makes no sense is named on standard error and\n"
@@ -62,7 +63,8 @@ std::variant<csv_options, int> read_options(int argc, char** argv) {
   add("What", "--kind", kind, "KIND", "what a row is: trade or quote")
     ->check(one_of({"trade", "quote"}))
     ->capture_default_str();
-  add("What", "--provider", options.provider, "NAME", "of the source, on every line")->capture_default_str();
+  add("What", "--provider", options.provider, "NAME", "of the source, on every line; in a node, its name for the feed")
+    ->capture_default_str();
   add("What", "--delimiter", delimiter, "CHARACTER", "between cells; \"tab\" is one")->capture_default_str();
   add_columns(app, options);
   add("When", "--time-unit", unit, "UNIT",

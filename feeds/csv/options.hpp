@@ -23,7 +23,7 @@ struct column {
 
 struct csv_options {
   std::string file;
-  std::string provider = "csv";
+  std::string provider;
   row_kind kind = row_kind::trade;
   char delimiter = ',';
   time_format times;

@@ -20,6 +20,11 @@ std::optional<std::uint64_t> resume_token(std::string_view what) {
   return std::nullopt;
 }
 
+std::string feed_name(std::string_view otherwise) {
+  auto name = std::getenv("FINSTREAM_FEED");
+  return name == nullptr || *name == '\0' ? std::string{otherwise} : name;
+}
+
 std::string hello_line(std::string_view feed, bool resumed) {
   return R"({"type":"hello","feed":")" + std::string{feed} + R"(","resumed":)" + (resumed ? "true}" : "false}");
 }

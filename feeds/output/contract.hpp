@@ -17,6 +17,9 @@ inline constexpr int do_not_restart = 125;
 // to be so on standard error, and is none.
 std::optional<std::uint64_t> resume_token(std::string_view what);
 
+// FINSTREAM_FEED: what the node calls this feed. `otherwise` outside a node.
+std::string feed_name(std::string_view otherwise);
+
 // The control lines, without their newline.
 std::string hello_line(std::string_view feed, bool resumed);
 std::string heartbeat_line(timestamp src_ts);

@@ -41,6 +41,7 @@ std::vector<std::string> read_symbols(const std::string& text) {
 
 std::variant<synthetic_options, int> read_options(int argc, char** argv) {
   synthetic_options options;
+  options.provider = feed_name("synthetic");
   std::string symbols = "100", start_time;
   CLI::App app{
     "Prints made-up trades as JSON lines: a seeded random walk for each symbol. The same seed gives the same prices,\n"
@@ -55,7 +56,7 @@ std::variant<synthetic_options, int> read_options(int argc, char** argv) {
   auto limits = [](auto low, auto high) { return CLI::Range(low, high).description(""); };
   auto faults = "Faults, as a share (0 to 1) of the events";
   auto share = limits(0.0, 1.0);
-  add("What", "--provider", options.provider, "NAME", "of the source, on every line");
+  add("What", "--provider", options.provider, "NAME", "of the source, on every line; in a node, its name for the feed");
   add("What", "--symbols", symbols, "N|LIST", "how many (SYM000, SYM001, ...), or their names: AAPL,MSFT");
   add("What", "--count", options.count, "N", "events, then an eof line and the end; 0 is endless");
   add("What", "--seed", options.seed, "N", "of the random walk and of all faults");

@@ -12,7 +12,7 @@
 namespace finstream::feed {
 
 struct synthetic_options {
-  std::string provider = "synthetic";
+  std::string provider;
   std::vector<std::string> symbols;
   double rate = 10;        // events a second in total; 0: flat out
   std::uint64_t count = 0; // events; 0: endless

@@ -5,6 +5,7 @@ The feeds here are shell commands, since a feed is any program; their data is ma
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -120,6 +121,10 @@ def bad_feeds(programs):
         def are_there():
             bars.update({b["provider"]: int(b["trades"]) for b in node.bars("60s")})
             return len(bars) == 2
+        letters = [json.loads(line) for line in node.tool("dead-letters", "--format", "json", "--feed", "rubbish").splitlines()]
+        check({"malformed_line", "not_utf8", "line_too_long", "missing_field", "precision"} <= {x["name"] for x in letters},
+              f"dead-letters shows {letters}")
+        check(any(x["bytes"] == r"\xff\xfe not UTF-8" for x in letters), f"the bytes of a bad line are not shown: {letters}")
         wait_for(are_there, f"bars of both that send trades; the tree: {node.tree()}", 20)
         check(bars == {"good": 100, "rubbish": 1}, f"bars: {bars}")
         node.stop()
@@ -127,10 +132,36 @@ def bad_feeds(programs):
         check(not node._leftovers(patient=True), "a feed lives on")
 
 
+def stubborn_feeds(programs):
+    """Feeds that do not heed SIGTERM are killed side by side, so that all of them together take no longer than one."""
+    feeds = [feed(f"deaf-{n}", *shell("trap '' TERM", HELLO, "while :; do sleep 1; done"), stop_grace_ms=2500) for n in range(4)]
+    with Node(programs, feeds) as node:
+        node.start()
+        wait_for(lambda: all(f["phase"] == "up" for f in node.feeds().values()), "the feeds are up", 20)
+        began = time.monotonic()
+        node.stop()
+        took = time.monotonic() - began
+        check(b"not everything was done" not in node.log_bytes(), "the node did not finish in time")
+        print(f"stopped within {took:.2f} s")
+        node.verify()
+
+
+QUOTES = """
+import os, time
+print('{"type":"hello","resumed":true}', flush=True)
+for n in range(int(os.environ.get("FINSTREAM_RESUME_TOKEN") or 0) + 1, 2001):
+    line = '{"symbol":"Q%d","kind":"quote","src_ts":"2024-01-02T10:%02d:%02dZ","seq":%d,"bid":10,"ask":%d,"resume":%d}'
+    print(line % (n % 10, n // 60 % 60, n % 60, n, 11 + n % 5, n), flush=True)
+    time.sleep(0.005)
+print('{"type":"eof"}', flush=True)
+"""
+
+
 def log_is_trimmed(programs):
     """A log that is kept for two seconds is cut again and again, across kills; what is left replays to the same bytes, and
     no bar is lost from the store."""
-    feeds = [feed("walk", programs.synthetic_feed, "--rate", 2000, "--count", 20_000, "--symbols", 10, "--start-time", "2024-01-02T10:00:00Z")]
+    quotes = feed("quotes", sys.executable, "-c", QUOTES)
+    feeds = [feed("walk", programs.synthetic_feed, "--rate", 2000, "--count", 20_000, "--symbols", 10, "--start-time", "2024-01-02T10:00:00Z"), quotes]
     with Node(programs, feeds, bus={"retain_ms": 2000}, checkpoint={"interval_ms": 100}, partitions=2) as node:
         node.start()
         for seconds in (4, 3):
@@ -138,16 +169,16 @@ def log_is_trimmed(programs):
             node.kill()
             node.start()
         node.wait_finished()
-        bars = node.bars("1s")
+        bars = node.bars("1s", "walk")
         node.stop()
         replayed = node.verify()
-        check(0 < replayed < 15_000, f"of 20,000 events in 10 s, kept for 2 s, {replayed} were left to replay")
-        print(f"{replayed} of 20,000 events were left to replay")
+        check(0 < replayed < 15_000, f"of 22,000 events in 10 s, kept for 2 s, {replayed} were left to replay")
+        print(f"{replayed} of 22,000 events were left to replay")
         trades = sum(int(b["trades"]) for b in bars)
         check(trades == 20_000, f"{trades} trades are in the bars of the store, 20,000 were sent")
 
 
-SCENARIOS = {f.__name__: f for f in (second_node_refused, graceful_stop, bad_feeds, log_is_trimmed)}
+SCENARIOS = {f.__name__: f for f in (second_node_refused, graceful_stop, bad_feeds, stubborn_feeds, log_is_trimmed)}
 
 
 def main():
