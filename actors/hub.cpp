@@ -167,8 +167,11 @@ void hub_state::on_entries(const fresh_entries& fresh) {
     skip_what_is_trimmed(topic::events, fresh.partition, feed.next_event);
     auto records = context_->log->read(topic::events, fresh.partition, feed.next_event, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the log: " + records.error().message);
-    for (auto& r : *records)
-      if (auto entry = to_log_entry(std::move(r))) use(**entry);
+    for (auto& r : *records) {
+      auto entry = to_log_entry(std::move(r));
+      if (!entry) throw std::runtime_error("reading the log: " + entry.error().message);
+      use(**entry);
+    }
   } else {
     for (auto& entry : fresh.entries) use(*entry);
   }
@@ -189,8 +192,11 @@ void hub_state::on_bars(const fresh_bars& fresh) {
     skip_what_is_trimmed(topic::bars, fresh.partition, feed.next_bar);
     auto records = context_->log->read(topic::bars, fresh.partition, feed.next_bar, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the bars: " + records.error().message);
-    for (auto& r : *records)
-      if (auto record = to_derived_record(r)) use(**record);
+    for (auto& r : *records) {
+      auto record = to_derived_record(r);
+      if (!record) throw std::runtime_error("reading the bars: " + record.error().message);
+      use(**record);
+    }
   } else {
     for (auto& record : fresh.records) use(*record);
   }

@@ -232,7 +232,7 @@ CAF_TEST(a queue that is too old is closed however short it is and the socket is
   server_options options;
   options.max_queue_bytes = 1 << 30;
   options.max_queue_age = 100 * millisecond;
-  options.close_deadline = 50 * millisecond;
+  options.slow_close_deadline = 50 * millisecond;
   auto server = must_start(options, people.events());
   raw_client slow{server->port(), 4096};
   slow.upgrade();
