@@ -4,17 +4,20 @@
 #include "messages/codec/line_fields.hpp"
 #include "messages/codec/line_shape.hpp"
 #include "messages/codec/series_table.hpp"
+#include "messages/value/excerpt.hpp"
 
 #include <cstring>
+#include <set>
 #include <xxhash.h>
 
 namespace finstream {
 
 namespace {
 
-constexpr std::size_t typical_line_bytes = 160; // until the feed has shown its own
-constexpr std::size_t smallest_line_bytes = 48; // of an event; so many rows a chunk can have at most
-constexpr std::size_t max_intervals = 256;      // of one chunk, none included: rows keep them in a byte
+constexpr std::size_t typical_line_bytes = 160;     // until the feed has shown its own
+constexpr std::size_t smallest_line_bytes = 48;     // of an event; so many rows a chunk can have at most
+constexpr std::size_t most_control_providers = 256; // that a feed says hello for: each is remembered for good
+constexpr std::size_t max_intervals = 256;          // of one chunk, none included: rows keep them in a byte
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 
@@ -42,6 +45,7 @@ struct line_parser::implementation {
   void parse_line(const char* begin, const char* end);
   expected<line_type> read(std::string_view line, line_event& event, control_line& control);
   expected<void> accept(const line_event& event);
+  expected<void> accept(control_line control);
   expected<const series_table::slot*> find_or_add(const line_event& event);
   expected<std::uint8_t> interval_index(std::string_view interval);
   void append(const event_row& row, std::uint32_t partition);
@@ -57,6 +61,7 @@ struct line_parser::implementation {
   line_fields fields;
   std::string tail;         // the end of a chunk, copied for the padding after it
   std::string resume_token; // the last one seen
+  std::set<std::string> control_providers;
   std::uint64_t lines_seen = 0;
   std::uint64_t bytes_seen = 0; // before the chunk, and after it is parsed its end
   std::uint64_t by_shape = 0;
@@ -128,15 +133,15 @@ void line_parser::implementation::parse_line(const char* begin, const char* end)
   line_event event;
   control_line control;
   auto type = read(line, event, control);
-  if (type && *type == line_type::control) {
-    chunk->controls.push_back(std::move(control));
-    return;
-  }
-  auto done = type ? accept(event) : expected<void>{tl::unexpected{std::move(type.error())}};
+  auto is_control = type && *type == line_type::control;
+  auto done = !type        ? expected<void>{tl::unexpected{std::move(type.error())}}
+              : is_control ? accept(std::move(control))
+                           : accept(event);
   if (!done) {
     chunk->dead_letters.push_back(bury(std::move(done.error()), line, bytes_seen));
     return;
   }
+  if (is_control) return;
   ++by_simdjson;
   if (options.shape_cache) shapes.learn({begin, line.size() + 1}, event.row.kind);
 }
@@ -163,6 +168,18 @@ expected<void> line_parser::implementation::accept(const line_event& event) {
     last_resume = {};
   }
   append(row, (*slot)->partition);
+  return {};
+}
+
+expected<void> line_parser::implementation::accept(control_line control) {
+  auto& provider = control.event.provider;
+  if (!control_providers.contains(provider)) {
+    if (control_providers.size() >= most_control_providers)
+      return fail(errc::overloaded, "provider: \"" + excerpt(provider) + "\" would be one more than the " +
+                                      std::to_string(most_control_providers) + " a feed may speak for");
+    control_providers.insert(provider);
+  }
+  chunk->controls.push_back(std::move(control));
   return {};
 }
 

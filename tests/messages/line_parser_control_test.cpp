@@ -72,6 +72,16 @@ CAF_TEST(heartbeats gaps and ends become facts about the source) {
   CAF_CHECK_EQUAL(parse(tick(R"("type":"event","seq":1,"price":1,"from":"NYSE","reason":7)")).events, 1u);
 }
 
+CAF_TEST(a feed speaks for so many providers and no more) {
+  std::string lines;
+  auto heartbeat = [](int n) { return R"({"type":"heartbeat","provider":"p)" + std::to_string(n) + "\"}\n"; };
+  for (int n = 0; n < 1000; ++n) lines += heartbeat(n) + heartbeat(n % 10);
+  auto chunk = parse(lines);
+  CAF_CHECK_EQUAL(chunk.controls.size(), 256u + 1000u);
+  CAF_REQUIRE_EQUAL(chunk.dead_letters.size(), 744u);
+  CAF_CHECK(chunk.dead_letters[0].code == errc::overloaded);
+}
+
 CAF_TEST(a control line stands between events) {
   auto event = tick(R"("seq":1,"price":1)");
   auto chunk = parse(event + event + R"({"type":"eof"})" + "\n" + event);
