@@ -208,8 +208,10 @@ void gateway_state::on_said(std::uint64_t connection, std::string text) {
 void gateway_state::on_closed(std::uint64_t connection, std::uint16_t code, std::string reason) {
   auto at = sessions_.find(connection);
   if (at == sessions_.end()) return;
-  auto level = code == static_cast<std::uint16_t>(close_code::slow_client) ? log::level::warning : log::level::debug;
-  if (log::enabled(level)) log::write(level, "/gateway", fmt::format("client {}: {} {}", connection, code, reason));
+  log::debug("/gateway", "client {}: {} {}", connection, code, reason);
+  if (code == static_cast<std::uint16_t>(close_code::slow_client))
+    if (auto told = slow_clients_told_.add(1, context_->time->monotonic()))
+      log::warning("/gateway", "{} clients were too slow and are closed, the last: {} {}", *told, connection, reason);
   context_->where->leave("/sessions/" + std::to_string(connection), at->second.address());
   self_->send(at->second, verb::closed_v, code, std::move(reason));
   sessions_.erase(at);

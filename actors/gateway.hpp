@@ -4,6 +4,7 @@
 
 #include "actors/context.hpp"
 #include "actors/hub.hpp"
+#include "actors/logic/seldom_told.hpp"
 #include "messages/protocols.hpp"
 #include "runtime/server/server.hpp"
 
@@ -53,6 +54,7 @@ private:
   std::shared_ptr<std::atomic<int>> port_; // in use: the same again after a crash
   std::shared_ptr<request_desk> desk_ = std::make_shared<request_desk>();
   std::map<std::uint64_t, session_actor> sessions_;
+  seldom_told slow_clients_told_;
   metrics::counter* requests_ = nullptr;
 };
 

@@ -10,6 +10,7 @@ namespace finstream {
 namespace {
 constexpr auto pulse_every = std::chrono::milliseconds{500}; // an idle node is idle
 constexpr std::size_t catch_up_read_bytes = 1u << 20;
+constexpr std::size_t flush_bytes = 128u << 10; // of encoded records: an eighth of what may wait for a client
 } // namespace
 
 // ---- links
@@ -159,9 +160,10 @@ void hub_state::on_entries(const fresh_entries& fresh) {
   auto& feed = feeds_[fresh.partition];
   feed.pulling_events = false;
   auto use = [&](const log_entry& entry) {
-    if (entry.offset < feed.next_event) return;
+    if (entry.offset < feed.next_event) return true;
     feed.next_event = entry.next();
     if (entry.events && feed.wants_events) add_ticks(fresh.partition, entry);
+    return has_room_for_more();
   };
   if (fresh.behind) {
     skip_what_is_trimmed(topic::events, fresh.partition, feed.next_event);
@@ -170,10 +172,11 @@ void hub_state::on_entries(const fresh_entries& fresh) {
     for (auto& r : *records) {
       auto entry = to_log_entry(std::move(r));
       if (!entry) throw std::runtime_error("reading the log: " + entry.error().message);
-      use(**entry);
+      if (!use(**entry)) break;
     }
   } else {
-    for (auto& entry : fresh.entries) use(*entry);
+    for (auto& entry : fresh.entries)
+      if (!use(*entry)) break;
   }
   note_progress(fresh.partition);
   flush();
@@ -184,9 +187,10 @@ void hub_state::on_bars(const fresh_bars& fresh) {
   auto& feed = feeds_[fresh.partition];
   feed.pulling_bars = false;
   auto use = [&](const derived_record& record) {
-    if (record.offset < feed.next_bar) return;
+    if (record.offset < feed.next_bar) return true;
     feed.next_bar = record.offset + record.items.size();
     add_bars(fresh.partition, record);
+    return has_room_for_more();
   };
   if (fresh.behind) {
     skip_what_is_trimmed(topic::bars, fresh.partition, feed.next_bar);
@@ -195,10 +199,11 @@ void hub_state::on_bars(const fresh_bars& fresh) {
     for (auto& r : *records) {
       auto record = to_derived_record(r);
       if (!record) throw std::runtime_error("reading the bars: " + record.error().message);
-      use(**record);
+      if (!use(**record)) break;
     }
   } else {
-    for (auto& record : fresh.records) use(*record);
+    for (auto& record : fresh.records)
+      if (!use(*record)) break;
   }
   note_progress(fresh.partition);
   flush();
@@ -208,6 +213,15 @@ void hub_state::on_bars(const fresh_bars& fresh) {
 // Only a hub that has been away for longer than the log is kept has something to skip.
 void hub_state::skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const {
   if (auto range = context_->log->range(where, partition)) next = std::max(next, range->head);
+}
+
+// What is fresh may be a great deal, after a time in which the server could not follow. It goes out in pieces that a
+// client's queue has room for; what is left when the server is backed up again will be pulled again.
+bool hub_state::has_room_for_more() {
+  if (unsent_bytes_ < flush_bytes) return true;
+  flush();
+  auto socket = links_->socket();
+  return !socket || !socket->is_backed_up();
 }
 
 void hub_state::note_progress(std::uint16_t partition) {
@@ -249,6 +263,7 @@ void hub_state::add_bars(std::uint16_t partition, const derived_record& record) 
 
 void hub_state::add(const std::vector<subscription_table::group_id>& groups, std::string_view text) {
   ++encoded_;
+  unsent_bytes_ += text.size();
   if (outgoing_.size() < table_.group_count()) outgoing_.resize(table_.group_count());
   for (auto group : groups) {
     auto& out = outgoing_[group];
@@ -277,6 +292,7 @@ void hub_state::flush() {
     if (!out.to->empty()) all.push_back({std::move(what), out.to});
   }
   touched_.clear();
+  unsent_bytes_ = 0;
   if (auto socket = links_->socket(); socket && !all.empty()) socket->deliver(std::move(all));
 }
 

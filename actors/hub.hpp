@@ -83,6 +83,7 @@ private:
   void add_ticks(std::uint16_t partition, const log_entry& entry);
   void add_bars(std::uint16_t partition, const derived_record& record);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
+  bool has_room_for_more();
   void forget_receivers();
   void skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const;
   void note_progress(std::uint16_t partition);
@@ -98,6 +99,7 @@ private:
   std::vector<outgoing> outgoing_;    // by group
   std::vector<subscription_table::group_id> touched_;
   std::string scratch_;
+  std::size_t unsent_bytes_ = 0; // encoded and not yet handed to the server
   std::uint64_t epoch_ = 0;
   std::uint64_t encoded_ = 0;
 };

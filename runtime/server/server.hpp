@@ -108,10 +108,10 @@ struct server_options {
   nanoseconds request_deadline = 10 * second; // for a request to come in, to be handled, and for the answer to go out
   nanoseconds close_deadline = 2 * second;    // for the peer's part of the close handshake
   nanoseconds slow_close_deadline =
-    10 * second;                           // the same for a slow client: it has to read what the kernel holds first
-  int kernel_buffer_bytes = 256 * 1024;    // for sending, per connection: what lies there no warning can overtake
-  std::size_t max_waiting_bytes = 4 << 20; // of what was delivered and not yet queued: then is_backed_up()
-  std::uint64_t first_connection = 1;      // numbers go on from here
+    10 * second;                              // the same for a slow client: it has to read what the kernel holds first
+  int kernel_buffer_bytes = 256 * 1024;       // for sending, per connection: what lies there no warning can overtake
+  std::size_t max_waiting_bytes = 512 * 1024; // of what was delivered and not yet queued: then is_backed_up()
+  std::uint64_t first_connection = 1;         // numbers go on from here
 };
 
 struct server_statistics {

@@ -257,6 +257,26 @@ CAF_TEST(while the server cannot follow nothing is pulled and afterwards nothing
   for (int n = 2; n < 500; ++n) CAF_CHECK_EQUAL(count(got, "\"seq\":" + std::to_string(n) + ","), 1u);
 }
 
+CAF_TEST(a great deal goes out in pieces that a queue has room for) {
+  hub_world w{1};
+  w.subscribe(1, {"ticks.*"});
+  w.socket->backed_up = true;
+  w.trades({trade(at("09:30:00"), "1", "1", 0)}); // the pull that was under way
+  w.client(1).got.clear();
+  for (int k = 0; k < 10; ++k) {
+    std::vector<happening> many;
+    for (int n = 1; n <= 500; ++n) many.push_back(trade(at("09:30:01") + n * millisecond, "1", "1", k * 500 + n));
+    w.trades(many);
+  }
+  w.tell(w.hub, verb::has_room_v); // and no room after all
+  CAF_CHECK(w.client(1).got.empty());
+  w.socket->backed_up = false;
+  w.tell(w.hub, verb::has_room_v);
+  CAF_CHECK(w.client(1).got.size() > 3);
+  for (auto& x : w.client(1).got) CAF_CHECK_LESS(x->text.size(), std::size_t{256} << 10);
+  CAF_CHECK_EQUAL(count(w.client(1).text(), "\"type\":\"tick\""), 5000u);
+}
+
 CAF_TEST(numbers of connections are not used again) {
   hub_world w{3};
   w.links->set_socket(nullptr);
