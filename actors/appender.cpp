@@ -12,6 +12,7 @@ namespace finstream {
 namespace {
 constexpr auto retry_pause = std::chrono::milliseconds{500};
 constexpr std::size_t recovery_read_bytes = 4u << 20;
+constexpr topic written_topics[] = {topic::events, topic::bars, topic::dead_letters, topic::rejected};
 } // namespace
 
 appender_state::~appender_state() {
@@ -52,11 +53,8 @@ void appender_state::recover() {
     if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
     return std::move(*outcome);
   };
-  for (auto where : {topic::events, topic::bars, topic::dead_letters, topic::rejected})
-    ends_[where] = must(log.range(where, partition_), "the log's range").next;
+  for (auto where : written_topics) end_of(where) = must(log.range(where, partition_), "the log's range").next;
   auto range = must(log.range(topic::events, partition_), "the log's range");
-  next_ = range.next;
-  next_bar_ = must(log.range(topic::bars, partition_), "the bars' range").next;
   if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position"))
     dealt_with_ = offset_from_text(*at);
   // A chunk may have held dead letters alone: their time counts as the log's.
@@ -68,8 +66,8 @@ void appender_state::recover() {
   if (auto known = trimmer_->recover(); !known) throw std::runtime_error("the log's bases: " + known.error().message);
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
-  auto offset = std::max(range.head, next_ > horizon ? next_ - horizon : 0);
-  while (offset < next_) {
+  auto offset = std::max(range.head, range.next > horizon ? range.next - horizon : 0);
+  while (offset < range.next) {
     for (auto& r : must(log.read(topic::events, partition_, offset, recovery_read_bytes), "the log's last events")) {
       offset = r.next();
       last_log_ts_ = std::max(last_log_ts_, r.log_ts);
@@ -217,12 +215,12 @@ bool appender_state::write(result& x) {
       if (auto* b = std::get_if<bar>(&item)) tx.writes.push_back(bar_write(*b));
     fresh.push_back(std::make_shared<derived_record>(*bars));
   }
-  std::uint64_t rejected = 0;
+  std::vector<const dead_letter*> rejected;
   for (auto& r : x.what.rejected)
     if (r.cause >= dealt_with_)
       for (auto& letter : r.items) {
         tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter));
-        ++rejected;
+        rejected.push_back(&letter);
       }
   if (x.what.dealt_with > dealt_with_)
     tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
@@ -236,10 +234,9 @@ bool appender_state::write(result& x) {
   if (!put(std::move(tx), offsets)) return false;
   dealt_with_ = std::max(dealt_with_, x.what.dealt_with);
   open_windows_ = x.what.open_windows;
-  if (rejected != 0) count_rejected(x);
+  if (!rejected.empty()) count_rejected(rejected);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     fresh[i]->offset = offsets[i];
-    next_bar_ = offsets[i] + fresh[i]->items.size();
     for (auto& item : fresh[i]->items)
       if (auto* b = std::get_if<bar>(&item)) count_bar(*b);
     recent_bars_.push_back(std::move(fresh[i]));
@@ -251,18 +248,12 @@ bool appender_state::write(result& x) {
   return true;
 }
 
-void appender_state::count_rejected(const result& x) {
-  std::uint64_t count = 0;
-  std::string last;
-  for (auto& r : x.what.rejected)
-    for (auto& letter : r.items) {
-      context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
-      last = letter.reason;
-      ++count;
-    }
-  context_->figures->dead_letters += count;
-  if (auto told = rejected_told_.add(count, context_->time->monotonic()))
-    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dead-letters` shows them", *told, last);
+void appender_state::count_rejected(const std::vector<const dead_letter*>& letters) {
+  for (auto* letter : letters) context_->metrics->errors("window", std::string{to_string(letter->code)}).add();
+  context_->figures->dead_letters += letters.size();
+  if (auto told = rejected_told_.add(letters.size(), context_->time->monotonic()))
+    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dead-letters` shows them", *told,
+                 letters.back()->reason);
 }
 
 void appender_state::count_bar(const bar& x) {
@@ -306,7 +297,7 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   if (tx.appends.empty() && tx.writes.empty() && tx.commits.empty()) return true;
   auto began = context_->time->monotonic();
   auto ends = ends_;
-  for (auto& x : tx.appends) ends[x.where] += x.count;
+  for (auto& x : tx.appends) ends[static_cast<std::size_t>(x.where)] += x.count;
   auto records = tx.appends.size();
   auto receipt = context_->log->write(std::move(tx));
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
@@ -335,8 +326,8 @@ timestamp appender_state::next_log_ts() {
 // A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
 // new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
-  for (auto [where, end] : ends_)
-    if (auto range = context_->log->range(where, partition_); range && range->next != end)
+  for (auto where : written_topics)
+    if (auto range = context_->log->range(where, partition_); range && range->next != end_of(where))
       throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
   write_pending();
 }
@@ -354,14 +345,13 @@ void appender_state::remember(std::vector<std::shared_ptr<log_entry>> entries,
                               const std::vector<std::uint64_t>& offsets) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     entries[i]->offset = offsets[i];
-    next_ = entries[i]->next();
     recent_.push_back(std::move(entries[i]));
   }
   while (recent_.size() > context_->config->limits.recent_batches) recent_.pop_front();
 }
 
 void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
-  if (offset >= next_) return void(readers_.push_back({offset, std::move(reader)}));
+  if (offset >= end_of(topic::events)) return void(readers_.push_back({offset, std::move(reader)}));
   fresh_entries answer{partition_, false, {}};
   answer.behind = recent_.empty() || offset < recent_.front()->offset;
   if (!answer.behind)
@@ -371,7 +361,7 @@ void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
 }
 
 void appender_state::on_pull_bars(std::uint64_t offset, bar_reader reader) {
-  if (offset >= next_bar_) return void(bar_readers_.push_back({offset, std::move(reader)}));
+  if (offset >= end_of(topic::bars)) return void(bar_readers_.push_back({offset, std::move(reader)}));
   fresh_bars answer{partition_, false, {}};
   answer.behind = recent_bars_.empty() || offset < recent_bars_.front()->offset;
   if (!answer.behind)
@@ -388,7 +378,8 @@ void appender_state::serve_readers() {
 status_report appender_state::status() const {
   return {path_,
           fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})",
-                      next_, dealt_with_, next_bar_, memory_->size(), stalled_, pending_.size())};
+                      end_of(topic::events), dealt_with_, end_of(topic::bars), memory_->size(), stalled_,
+                      pending_.size())};
 }
 
 } // namespace finstream

@@ -12,6 +12,7 @@
 #include "actors/logic/seldom_told.hpp"
 #include "messages/protocols.hpp"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <variant>
@@ -66,12 +67,14 @@ private:
   bool write(node_start& x);
   bool write(time_passed& x);
   bool write_mark(record_kind kind, const std::string& payload);
+  std::uint64_t& end_of(topic where) { return ends_[static_cast<std::size_t>(where)]; }
+  std::uint64_t end_of(topic where) const { return ends_[static_cast<std::size_t>(where)]; }
   bool put(transaction tx, std::vector<std::uint64_t>& offsets);
   timestamp next_log_ts();
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
   void serve_readers();
   void count_bar(const bar& x);
-  void count_rejected(const result& x);
+  void count_rejected(const std::vector<const dead_letter*>& letters);
   batch_ptr without_duplicates(const batch_ptr& events);
   status_report status() const;
 
@@ -86,14 +89,12 @@ private:
   bool recovered_ = false;
   bool stalled_ = false;
   std::map<std::string, part_number> last_part_; // by feed
-  std::uint64_t next_ = 0;                       // offset of the next event
   std::uint64_t dealt_with_ = 0;                 // outputs for all before it are written
   timestamp last_log_ts_ = earliest;
   bool open_windows_ = false;
   std::deque<log_entry_ptr> recent_; // the last entries, without holes
   std::deque<derived_record_ptr> recent_bars_;
-  std::uint64_t next_bar_ = 0;
-  std::map<topic, std::uint64_t> ends_; // where each topic ends, as far as this actor knows
+  std::array<std::uint64_t, 5> ends_{}; // by topic: where it ends, as far as this actor knows
   seldom_told rejected_told_;
   std::vector<waiting<entry_reader>> readers_;
   std::vector<waiting<bar_reader>> bar_readers_;

@@ -13,8 +13,6 @@ namespace finstream {
 
 namespace {
 
-constexpr std::uint64_t most_rows = 1'000'000'000;
-
 struct options {
   std::string config, symbol, interval = "1s", provider, from, to, format = "table";
   std::uint64_t limit = 0;

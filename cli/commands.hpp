@@ -4,6 +4,7 @@
 
 #include "runtime/config/load.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -12,6 +13,9 @@ class App;
 }
 
 namespace finstream {
+
+// That a --limit may ask for.
+inline constexpr std::uint64_t most_rows = 1'000'000'000;
 
 using chosen_command = std::function<int()>;
 

@@ -17,7 +17,6 @@ namespace finstream {
 namespace {
 
 constexpr std::size_t read_bytes = 4u << 20;
-constexpr std::uint64_t most_rows = 1'000'000'000;
 
 struct options {
   std::string config, feed, format = "table";

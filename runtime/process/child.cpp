@@ -151,11 +151,12 @@ private:
     auto due = never;
     if (!ended_ && kill_at_ != 0) due = kill_at_;
     if (ended_ && blocked_since_ == 0) due = ended_at_ + linger_after_exit;
-    if (gather_until_ != 0) due = std::min(due, gather_until_);
-    return due == never ? -1 : std::max<nanoseconds>(due - monotonic_now(), 0);
+    auto now = monotonic_now();
+    if (gather_until_ > now) due = std::min(due, gather_until_);
+    return due == never ? -1 : std::max<nanoseconds>(due - now, 0);
   }
 
-  bool is_gathering() const { return gather_until_ != 0 && monotonic_now() < gather_until_; }
+  bool is_gathering() const { return monotonic_now() < gather_until_; }
 
   // True once for what comes soon after a small read: it waits until `between_small_reads` have passed.
   bool starts_gathering() {

@@ -293,6 +293,25 @@ CAF_TEST(a result that is handed in twice is written once and also by a restarte
   CAF_CHECK_EQUAL(w.derived_in_log().size(), 2u);
 }
 
+CAF_TEST(rejected events that are handed in again beside new ones are counted once) {
+  appender_world w;
+  w.start();
+  w.append(part_of(trades(1, 2)));
+  auto rejected = [](std::uint64_t cause) {
+    dead_letter letter;
+    letter.code = errc::late;
+    return rejected_record{cause, at("09:30:00"), {letter}};
+  };
+  stage_result first, again;
+  first.dealt_with = 2, first.rejected = {rejected(1)};
+  again.dealt_with = 3, again.rejected = {rejected(1), rejected(2)};
+  w.commit(first);
+  w.commit(again);
+  CAF_CHECK_EQUAL(w.letters(topic::rejected).size(), 2u);
+  CAF_CHECK_EQUAL(w.figures.dead_letters.load(), 2u);
+  CAF_CHECK_EQUAL(w.counted("errors_total{component=\"window\",reason=\"late\"}"), 2u);
+}
+
 CAF_TEST(while the log refuses nothing is confirmed and afterwards all goes on in order) {
   appender_world w;
   w.start();
