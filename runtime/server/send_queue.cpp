@@ -14,6 +14,23 @@ char bracket = ']';
 
 } // namespace
 
+outgoing::outgoing(std::span<const std::string_view> texts, std::uint64_t records, nanoseconds born)
+  : records_{records}, born_{born} {
+  std::size_t payload = 1; // "[", and then each text with the "," or "]" after it
+  for (auto& text : texts) payload += text.size() + 1;
+  char head[max_frame_header_bytes];
+  auto header = write_frame_header(head, frame_kind::text, payload);
+  frame_.reserve(header + payload);
+  frame_.append(head, header);
+  frame_ += '[';
+  text_at_ = frame_.size();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0) frame_ += ',';
+    frame_ += texts[i];
+  }
+  frame_ += ']';
+}
+
 void send_queue::push(outgoing_ptr what) {
   bytes_ += what->text().size();
   waiting_.push_back(std::move(what));
@@ -27,7 +44,7 @@ void send_queue::push_first(outgoing_ptr what) {
 
 std::size_t send_queue::bytes() const { return bytes_ - std::min(bytes_, frame_sent_); }
 
-nanoseconds send_queue::oldest() const { return waiting_[first_]->born; }
+nanoseconds send_queue::oldest() const { return waiting_[first_]->born(); }
 
 void send_queue::choose_frame(std::size_t max_write_bytes) {
   frame_batches_ = 0;
@@ -37,11 +54,15 @@ void send_queue::choose_frame(std::size_t max_write_bytes) {
     ++frame_batches_;
   } while (frame_batches_ < max_batches_per_frame && first_ + frame_batches_ < waiting_.size() &&
            payload + waiting_[first_ + frame_batches_]->text().size() < max_write_bytes);
+  frame_sent_ = 0;
+  if (frame_batches_ == 1) {
+    frame_bytes_ = waiting_[first_]->frame().size();
+    return;
+  }
   auto header = write_frame_header(head_, frame_kind::text, payload);
   head_[header] = '[';
   head_size_ = static_cast<std::uint8_t>(header + 1);
   frame_bytes_ = header + payload;
-  frame_sent_ = 0;
 }
 
 std::size_t send_queue::pieces(std::span<iovec, max_frame_pieces> out, std::size_t max_write_bytes) {
@@ -58,6 +79,11 @@ std::size_t send_queue::pieces(std::span<iovec, max_frame_pieces> out, std::size
     out[count++] = {const_cast<char*>(data) + skip, size - skip};
     skip = 0;
   };
+  if (frame_batches_ == 1) {
+    auto frame = waiting_[first_]->frame();
+    add(frame.data(), frame.size());
+    return count;
+  }
   add(head_, head_size_);
   for (std::size_t i = 0; i < frame_batches_; ++i) {
     auto text = waiting_[first_ + i]->text();
@@ -74,7 +100,7 @@ std::uint64_t send_queue::advance(std::size_t written) {
   std::uint64_t records = 0;
   for (std::size_t i = 0; i < frame_batches_; ++i) {
     auto& done = waiting_[first_ + i];
-    records += done->records;
+    records += done->records();
     bytes_ -= done->text().size();
     done.reset();
   }

@@ -1,5 +1,6 @@
 // What waits to be sent to one connection, as plain logic: no socket, no clock. Whole batches go out as one text frame
-// "[batch,batch,...]"; the frame is never built, only pointed at, so nothing is copied for a connection.
+// "[batch,batch,...]". A batch that goes out alone, as most do, is a whole frame already, the same bytes for everyone;
+// several are pointed at. So nothing is copied for a connection.
 #pragma once
 
 #include "runtime/server/frames.hpp"
@@ -8,19 +9,27 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <sys/uio.h>
 #include <vector>
 
 namespace finstream {
 
 // Blocks that were handed over together for the same connections: joined once, then shared by all of them.
-struct outgoing {
-  block_ptr only;     // where it is one block, which is then not copied
-  std::string joined; // otherwise
-  std::uint64_t records = 0;
-  nanoseconds born = 0; // of the oldest
+class outgoing {
+public:
+  outgoing(std::span<const std::string_view> texts, std::uint64_t records, nanoseconds born);
 
-  std::string_view text() const { return only ? std::string_view{only->text} : std::string_view{joined}; }
+  std::string_view frame() const { return frame_; } // header, "[", text, "]"
+  std::string_view text() const { return frame().substr(text_at_, frame_.size() - text_at_ - 1); }
+  std::uint64_t records() const { return records_; }
+  nanoseconds born() const { return born_; } // of the oldest
+
+private:
+  std::string frame_;
+  std::size_t text_at_ = 0;
+  std::uint64_t records_;
+  nanoseconds born_;
 };
 using outgoing_ptr = std::shared_ptr<const outgoing>;
 

@@ -228,26 +228,21 @@ std::size_t server_core::take_run(std::size_t first, nanoseconds now) {
     if (const auto* x = std::get_if<send_one>(&taken_[i])) return one && x->to == one->to ? x->what.get() : nullptr;
     return nullptr;
   };
-  auto made = std::make_shared<outgoing>();
   std::size_t bytes = 0;
+  std::uint64_t records = 0;
+  nanoseconds oldest = 0;
   auto end = first;
   for (; end < taken_.size(); ++end) {
     const auto* block = next_block(end);
     if (!block || (end > first && bytes + block->text.size() + 1 > options.max_write_bytes)) break;
     bytes += block->text.size() + 1;
-    made->records += block->records;
+    records += block->records;
     auto born = block->born == 0 ? now : block->born;
-    made->born = end == first ? born : std::min(made->born, born);
+    oldest = end == first ? born : std::min(oldest, born);
+    texts_.push_back(block->text);
   }
-  if (end == first + 1) {
-    made->only = many ? many->what : one->what;
-  } else {
-    made->joined.reserve(bytes);
-    for (auto i = first; i < end; ++i) {
-      if (i > first) made->joined += ',';
-      made->joined += next_block(i)->text;
-    }
-  }
+  auto made = std::make_shared<const outgoing>(texts_, records, oldest);
+  texts_.clear();
   auto give = [&](websocket& x) {
     if (x.enqueue(made, now) && !std::exchange(x.is_dirty, true)) dirty_.push_back(x.shared_from_this());
   };

@@ -140,7 +140,8 @@ private:
   boost::asio::steady_timer sweep_timer_;
   std::vector<websocket_ptr> dirty_; // from first_dirty_ on, in the order in which they became so
   std::size_t first_dirty_ = 0;
-  std::vector<handover> taken_; // from the inbox, kept for its capacity
+  std::vector<handover> taken_;         // from the inbox, kept for its capacity
+  std::vector<std::string_view> texts_; // of a run in the making
   bool is_shut_ = false;
 
   mutable std::mutex mutex_; // for what is below

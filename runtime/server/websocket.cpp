@@ -10,6 +10,20 @@
 
 namespace finstream {
 
+namespace {
+
+// One piece, the usual case, is cheaper to send without a list of it.
+ssize_t send_pieces(int socket, std::span<iovec> pieces) {
+  constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (pieces.size() == 1) return ::send(socket, pieces[0].iov_base, pieces[0].iov_len, flags);
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = pieces.size();
+  return ::sendmsg(socket, &message, flags);
+}
+
+} // namespace
+
 websocket::websocket(std::shared_ptr<server_core> core, tcp::socket socket, std::uint64_t id)
   : core_{std::move(core)}, socket_{std::move(socket)}, id_{id}, reader_{core_->options.max_frame_bytes} {
   boost::system::error_code gone_already; // then the first read says so
@@ -171,10 +185,7 @@ void websocket::write_all() {
       pieces[0] = {control_.data() + control_sent_, control_.size() - control_sent_};
     else
       count = queue_.pieces(std::span<iovec, max_frame_pieces>{pieces}, core_->options.max_write_bytes);
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = count;
-    auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    auto sent = send_pieces(socket_.native_handle(), {pieces.data(), count});
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN) return lose(std::strerror(errno));
     if (sent > 0) on_written(is_control, static_cast<std::size_t>(sent));
@@ -238,12 +249,12 @@ void websocket::judge(nanoseconds now) {
                         static_cast<double>(age) / static_cast<double>(limits.max_queue_age));
   if (share < limits.warn_share / 2) warned_ = false;
   if (share < limits.warn_share || std::exchange(warned_, true)) return;
-  auto first = std::make_shared<outgoing>();
-  std::function<void()> ask = [&] { first->only = core_->events.on_slow_warning(shared_from_this(), bytes, age); };
-  if (!core_->events.on_slow_warning || !core_->notify(ask) || !first->only) return;
-  first->records = first->only->records;
-  first->born = queue_.oldest(); // it makes the queue no younger
-  queue_.push_first(std::move(first));
+  block_ptr warning;
+  std::function<void()> ask = [&] { warning = core_->events.on_slow_warning(shared_from_this(), bytes, age); };
+  if (!core_->events.on_slow_warning || !core_->notify(ask) || !warning) return;
+  std::string_view text = warning->text;
+  // Born with the oldest: it makes the queue no younger.
+  queue_.push_first(std::make_shared<const outgoing>(std::span{&text, 1}, warning->records, queue_.oldest()));
 }
 
 // Closing.

@@ -10,12 +10,9 @@ using namespace finstream;
 
 namespace {
 
-outgoing_ptr batch_of(std::string text, std::uint64_t records = 1, nanoseconds born = 0) {
-  auto result = std::make_shared<outgoing>();
-  result->joined = std::move(text);
-  result->records = records;
-  result->born = born;
-  return result;
+outgoing_ptr batch_of(const std::string& text, std::uint64_t records = 1, nanoseconds born = 0) {
+  std::string_view only = text;
+  return std::make_shared<outgoing>(std::span{&only, 1}, records, born);
 }
 
 // Takes at most `most` bytes, as a socket would.
@@ -49,14 +46,20 @@ CAF_TEST(what waits goes out as one array) {
   CAF_CHECK_EQUAL(queue.bytes(), 0u);
 }
 
-CAF_TEST(a single block is sent from where it is) {
+CAF_TEST(blocks are joined to one frame) {
+  std::array<std::string_view, 3> texts{"1", "22", "{}"};
+  outgoing made{texts, 3, 0};
+  CAF_CHECK_EQUAL(made.frame(), frame("[1,22,{}]"));
+  CAF_CHECK_EQUAL(made.text(), "1,22,{}");
+}
+
+CAF_TEST(a batch that goes out alone is sent from where it is) {
   send_queue queue;
-  auto made = std::make_shared<outgoing>();
-  made->only = std::make_shared<const block>(block{"{}", 1, 0});
+  auto made = batch_of("{}");
   queue.push(made);
   std::array<iovec, max_frame_pieces> pieces;
-  CAF_REQUIRE_EQUAL(queue.pieces(pieces, 1000), 3u);
-  CAF_CHECK(pieces[1].iov_base == made->only->text.data());
+  CAF_REQUIRE_EQUAL(queue.pieces(pieces, 1000), 1u);
+  CAF_CHECK(pieces[0].iov_base == made->frame().data());
 }
 
 CAF_TEST(a socket that takes any number of bytes gets the same stream) {
