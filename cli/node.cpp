@@ -144,8 +144,8 @@ expected<void> node::open(const std::string& program_directory) {
 
 void node::spawn_tree() {
   auto& s = config_.scheduler;
-  auto threads =
-    s.threads > 0 ? static_cast<std::size_t>(s.threads) : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  auto threads = s.threads > 0 ? static_cast<std::size_t>(s.threads)
+                               : std::max<std::size_t>(2, std::thread::hardware_concurrency()) - 1;
   actors_config_.set("scheduler.max-threads", threads);
   actors_config_.set("scheduler.max-throughput", static_cast<std::size_t>(s.max_throughput));
   // One queue for all threads: work wakes a thread at once and never stands behind a busy one while another sleeps, and

@@ -44,7 +44,7 @@ void add_machine(table& out, settings& x) {
         plain("log.level", x.log.level, "The least important lines that are written."),
         plain("log.json", x.log.json, "Whether a line of the log is one JSON object instead of text for people."),
         number("scheduler.threads", x.scheduler.threads, 0, 256,
-               "Threads that run the actors; 0 means one for each core. More threads than cores only take turns."),
+               "Threads that run the actors; 0 is one for each core but one, which log and sockets need."),
         number("scheduler.max_throughput", x.scheduler.max_throughput, 1, 100'000,
                "Messages an actor may handle before others get their turn. Without such a limit one backlog starves "
                "all others."),

@@ -22,7 +22,7 @@ struct log_settings {
 };
 
 struct scheduler_settings {
-  int threads = 0;         // actor threads; 0 = as many as cores
+  int threads = 0;         // actor threads; 0 = as many as cores but one
   int max_throughput = 30; // messages an actor may handle before others get a turn: without it one backlog starves all
 
   friend bool operator==(const scheduler_settings&, const scheduler_settings&) = default;
