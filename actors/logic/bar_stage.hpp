@@ -9,7 +9,7 @@
 #include "actors/logic/bar_builder.hpp"
 #include "actors/logic/key_index.hpp"
 #include "actors/logic/source_clock.hpp"
-#include "messages/event/bar.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
 

@@ -28,6 +28,7 @@ void bar_stage::emit(const set_state& set, const series& of, const bar_builder& 
   out.open = x.open, out.high = x.high, out.low = x.low, out.close = x.close;
   out.volume.units = static_cast<std::int64_t>(x.volume);
   out.vwap = volume_weighted_average(x.traded, out.volume);
+  out.traded = x.traded;
   out.trades = x.trades;
   out.first_ts = {x.first.src_ts};
   out.last_ts = {x.last.src_ts};

@@ -1,6 +1,7 @@
 #include "messages/codec/json.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace finstream {
 
@@ -27,6 +28,14 @@ void append_integer_field(std::string& out, const char* name, std::int64_t value
 void append_time_field(std::string& out, const char* name, timestamp value) {
   append_name(out, name);
   append_json_timestamp(out, value);
+}
+
+void append_double_field(std::string& out, const char* name, double value) {
+  append_name(out, name);
+  append_json_double(out, value);
+}
+void append_optional_double(std::string& out, const std::optional<double>& value) {
+  value ? append_json_double(out, *value) : void(out += "null");
 }
 
 std::string hex(std::uint64_t x) {
@@ -99,6 +108,14 @@ void append_json_decimal(std::string& out, decimal value) {
   out.append(buffer, write_decimal(buffer, value));
 }
 
+void append_json_notional(std::string& out, notional value) { out += to_string(value); }
+
+void append_json_double(std::string& out, double value) {
+  if (!std::isfinite(value)) return void(out += "null");
+  char buffer[32];
+  out.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
+}
+
 void append_json_integer(std::string& out, std::int64_t value) {
   char buffer[24];
   out.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
@@ -153,6 +170,8 @@ void append_bar_json(std::string& out, const bar& x, std::string_view position) 
     append_name(out, "vwap");
     out += "null";
   }
+  append_name(out, "notional");
+  append_json_notional(out, x.traded);
   append_integer_field(out, "trades", static_cast<std::int64_t>(x.trades));
   append_time_field(out, "first_ts", x.first_ts);
   append_time_field(out, "last_ts", x.last_ts);
@@ -178,6 +197,84 @@ void append_end_of_interval_json(std::string& out, const end_of_interval& x, std
   append_time_field(out, "start", x.start);
   append_time_field(out, "end", x.end);
   append_text_field(out, "reason", to_string(x.reason));
+  out += '}';
+}
+
+void append_features_json(std::string& out, const feature_vector& x, std::string_view position) {
+  out += R"({"type":"features")";
+  append_text_field(out, "channel", "features." + x.symbol);
+  append_text_field(out, "pos", position);
+  append_text_field(out, "provider", x.provider);
+  append_text_field(out, "symbol", x.symbol);
+  append_text_field(out, "interval", span_to_string(x.interval));
+  append_time_field(out, "start", x.start);
+  append_time_field(out, "end", x.end);
+  append_decimal_field(out, "close", x.close);
+  append_integer_field(out, "revision", x.revision);
+  append_integer_field(out, "inputs_revision", x.inputs_revision);
+  append_name(out, "features");
+  out += '{';
+  for (auto& v : x.values) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, v.name);
+    out += ":{";
+    append_name(out, "value");
+    if (v.exact)
+      append_json_decimal(out, *v.exact);
+    else
+      append_optional_double(out, v.value);
+    append_integer_field(out, "n", static_cast<std::int64_t>(v.n));
+    append_name(out, "warm");
+    out += v.warm ? "true" : "false";
+    append_time_field(out, "window_start", v.window_start);
+    append_time_field(out, "window_end", x.end);
+    append_integer_field(out, "inputs_revision", v.inputs_revision);
+    if (v.flat) append_name(out, "flat"), out += "true";
+    if (v.factor) append_name(out, "factor"), append_json_double(out, *v.factor);
+    out += '}';
+  }
+  out += '}';
+  append_integer_field(out, "first_offset", static_cast<std::int64_t>(x.first_offset));
+  append_integer_field(out, "last_offset", static_cast<std::int64_t>(x.last_offset));
+  append_text_field(out, "schema", hex(x.schema));
+  append_text_field(out, "config_hash", hex(x.config_hash));
+  out += '}';
+}
+
+void append_signal_json(std::string& out, const signal& x, std::string_view position) {
+  out += R"({"type":"signal")";
+  append_text_field(out, "channel", "signals." + x.symbol);
+  append_text_field(out, "pos", position);
+  append_integer_field(out, "ver", x.ver);
+  append_text_field(out, "signal_id", x.signal_id);
+  append_text_field(out, "provider", x.provider);
+  append_text_field(out, "symbol", x.symbol);
+  append_time_field(out, "ts", x.ts);
+  append_text_field(out, "name", x.name);
+  append_double_field(out, "value", x.value);
+  append_double_field(out, "score", x.score);
+  append_text_field(out, "adapter", x.adapter);
+  append_text_field(out, x.adapter == "rules" ? "rule_hash" : "model_hash", hex(x.maker));
+  append_name(out, "meta");
+  out += '{';
+  append_text_field(out, "window", span_to_string(x.interval));
+  append_decimal_field(out, "price", x.close);
+  append_time_field(out, "bar_start", x.bar_start);
+  append_integer_field(out, "bar_revision", x.bar_revision);
+  append_time_field(out, "inputs_start", x.inputs_start);
+  append_name(out, "inputs");
+  out += '{';
+  for (auto& input : x.inputs) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, input.name);
+    out += ':';
+    append_optional_double(out, input.value);
+  }
+  out += "}}";
+  append_integer_field(out, "first_offset", static_cast<std::int64_t>(x.first_offset));
+  append_integer_field(out, "last_offset", static_cast<std::int64_t>(x.last_offset));
+  append_text_field(out, "schema", hex(x.schema));
+  append_text_field(out, "config_hash", hex(x.config_hash));
   out += '}';
 }
 

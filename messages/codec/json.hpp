@@ -2,7 +2,7 @@
 // form that reads back the same.
 #pragma once
 
-#include "messages/event/bar.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/sys_event.hpp"
 
@@ -13,6 +13,8 @@ namespace finstream {
 
 void append_json_string(std::string& out, std::string_view text); // with its quotes, escaped
 void append_json_decimal(std::string& out, decimal value);
+void append_json_notional(std::string& out, notional value); // exact, in up to 18 places
+void append_json_double(std::string& out, double value); // the shortest that reads back the same; null if not finite
 void append_json_integer(std::string& out, std::int64_t value);
 void append_json_timestamp(std::string& out, timestamp value); // with its quotes
 
@@ -20,6 +22,8 @@ void append_json_timestamp(std::string& out, timestamp value); // with its quote
 void append_tick_json(std::string& out, const event_batch& batch, const event_row& row, std::string_view position);
 void append_bar_json(std::string& out, const bar& x, std::string_view position);
 void append_end_of_interval_json(std::string& out, const end_of_interval& x, std::string_view position);
+void append_features_json(std::string& out, const feature_vector& x, std::string_view position);
+void append_signal_json(std::string& out, const signal& x, std::string_view position);
 void append_sys_event_json(std::string& out, const sys_event& x);
 
 // "1-0-4711": epoch, partition and offset, opaque to clients.

@@ -1,5 +1,7 @@
 #include "messages/codec/msgpack.hpp"
 
+#include <cmath>
+#include <cstring>
 #include <msgpack.hpp>
 #include <utility>
 
@@ -18,6 +20,14 @@ void pack_value(sink_packer& to, const std::string& x) { to.pack(x); }
 void pack_value(sink_packer& to, const decimal& x) { to.pack(x.units); }
 void pack_value(sink_packer& to, const timestamp& x) { to.pack(x.ns); }
 void pack_value(sink_packer& to, bool x) { to.pack(x); }
+void pack_value(sink_packer& to, double x) { to.pack(x); }
+// Wider than any integer of msgpack: its 16 bytes, little-endian.
+void pack_value(sink_packer& to, const notional& x) {
+  char bytes[sizeof(x.units)];
+  std::memcpy(bytes, &x.units, sizeof(bytes));
+  to.pack_bin(sizeof(bytes));
+  to.pack_bin_body(bytes, sizeof(bytes));
+}
 template <class T>
 requires std::is_integral_v<T>
 void pack_value(sink_packer& to, T x) { to.pack(x); }
@@ -31,6 +41,11 @@ template <class T> void pack_value(sink_packer& to, const std::optional<T>& x) {
     to.pack_nil();
 }
 
+template <message T> void pack_message(sink_packer& to, const T& x);
+template <message T> void pack_value(sink_packer& to, const std::vector<T>& xs) {
+  to.pack_array(static_cast<std::uint32_t>(xs.size()));
+  for (auto& x : xs) pack_message(to, x);
+}
 template <message T> void pack_message(sink_packer& to, const T& x) {
   fields(x, [&](auto... fs) {
     to.pack_array(sizeof...(fs));
@@ -62,6 +77,22 @@ struct reader {
     good = good && from.type == msgpack::type::BOOLEAN;
     x = good && from.via.boolean;
   }
+  void take(const msgpack::object& from, double& x) {
+    // A whole number is packed as an integer.
+    if (from.type == msgpack::type::FLOAT64 || from.type == msgpack::type::FLOAT32)
+      x = from.via.f64;
+    else if (from.type == msgpack::type::POSITIVE_INTEGER)
+      x = static_cast<double>(from.via.u64);
+    else if (from.type == msgpack::type::NEGATIVE_INTEGER)
+      x = static_cast<double>(from.via.i64);
+    else
+      good = false;
+    good = good && std::isfinite(x); // nothing of ours writes another
+  }
+  void take(const msgpack::object& from, notional& x) {
+    good = good && from.type == msgpack::type::BIN && from.via.bin.size == sizeof(x.units);
+    if (good) std::memcpy(&x.units, from.via.bin.ptr, sizeof(x.units));
+  }
   void take(const msgpack::object& from, decimal& x) { take(from, x.units); }
   void take(const msgpack::object& from, timestamp& x) { take(from, x.ns); }
   template <class T>
@@ -84,6 +115,11 @@ struct reader {
   template <class T> void take(const msgpack::object& from, std::optional<T>& x) {
     if (from.type == msgpack::type::NIL) return x.reset();
     take(from, x.emplace());
+  }
+  template <message T> void take(const msgpack::object& from, std::vector<T>& xs) {
+    if (from.type != msgpack::type::ARRAY) return void(good = false);
+    xs.resize(from.via.array.size);
+    for (std::uint32_t i = 0; i < from.via.array.size && good; ++i) take_message(from.via.array.ptr[i], xs[i]);
   }
   template <message T> void take_message(const msgpack::object& from, T& x) {
     if (from.type != msgpack::type::ARRAY) return void(good = false);
@@ -119,14 +155,23 @@ template <class T> expected<T> unpack_one(std::string_view bytes, const char* wh
   return out;
 }
 
-constexpr unsigned tag_of(const bar&) { return 0; }
-constexpr unsigned tag_of(const end_of_interval&) { return 1; }
+// Reads the alternative of this number; false if there is none.
+template <std::size_t I = 0> bool take_derived(reader& in, std::size_t tag, const msgpack::object& from, derived& out) {
+  if constexpr (I < std::variant_size_v<derived>) {
+    if (tag != I) return take_derived<I + 1>(in, tag, from, out);
+    in.take_message(from, out.emplace<I>());
+    return in.good;
+  }
+  return false;
+}
 
 } // namespace
 
 std::string to_msgpack(const bar& x) { return pack_one(x); }
 std::string to_msgpack(const dead_letter& x) { return pack_one(x); }
 std::string to_msgpack(const source_event& x) { return pack_one(x); }
+std::string to_msgpack(const feature_vector& x) { return pack_one(x); }
+std::string to_msgpack(const signal& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
@@ -135,6 +180,10 @@ expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
 expected<source_event> source_event_from_msgpack(std::string_view bytes) {
   return unpack_one<source_event>(bytes, "source event");
 }
+expected<feature_vector> feature_vector_from_msgpack(std::string_view bytes) {
+  return unpack_one<feature_vector>(bytes, "feature vector");
+}
+expected<signal> signal_from_msgpack(std::string_view bytes) { return unpack_one<signal>(bytes, "signal"); }
 
 // [[tag, message], ...]: flat, as tag, message, tag, message ...
 std::string to_msgpack(const std::vector<derived>& xs) {
@@ -142,7 +191,7 @@ std::string to_msgpack(const std::vector<derived>& xs) {
   string_sink sink{out};
   sink_packer to{sink};
   to.pack_array(static_cast<std::uint32_t>(xs.size() * 2));
-  for (auto& x : xs) std::visit([&](auto& message) { to.pack(tag_of(message)), pack_message(to, message); }, x);
+  for (auto& x : xs) std::visit([&](auto& message) { to.pack(x.index()), pack_message(to, message); }, x);
   return out;
 }
 
@@ -152,19 +201,13 @@ expected<std::vector<derived>> derived_from_msgpack(std::string_view bytes) {
     if (from.type != msgpack::type::ARRAY || from.via.array.size % 2 != 0) return false;
     reader in;
     for (std::uint32_t i = 0; i < from.via.array.size && in.good; i += 2) {
-      unsigned tag = 0;
+      std::size_t tag = 0;
       in.take(from.via.array.ptr[i], tag);
-      auto& body = from.via.array.ptr[i + 1];
-      if (tag == 0)
-        in.take_message(body, std::get<bar>(out.emplace_back(bar{})));
-      else if (tag == 1)
-        in.take_message(body, std::get<end_of_interval>(out.emplace_back(end_of_interval{})));
-      else
-        in.good = false;
+      in.good = in.good && take_derived(in, tag, from.via.array.ptr[i + 1], out.emplace_back());
     }
     return in.good;
   });
-  if (!good) return fail(errc::corrupt_record, "a record of bars cannot be read: its bytes are not one");
+  if (!good) return fail(errc::corrupt_record, "a derived record cannot be read: its bytes are not one");
   return out;
 }
 

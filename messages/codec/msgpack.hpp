@@ -2,8 +2,8 @@
 // a reader takes what it knows and leaves what it does not, and a missing field keeps its default.
 #pragma once
 
-#include "messages/event/bar.hpp"
 #include "messages/event/dead_letter.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/source_event.hpp"
 
 #include <string>
@@ -15,13 +15,17 @@ namespace finstream {
 std::string to_msgpack(const bar& x);
 std::string to_msgpack(const dead_letter& x);
 std::string to_msgpack(const source_event& x);
+std::string to_msgpack(const feature_vector& x);
+std::string to_msgpack(const signal& x);
 
 // Any bytes are safe to decode. Errors: corrupt_record.
 expected<bar> bar_from_msgpack(std::string_view bytes);
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes);
 expected<source_event> source_event_from_msgpack(std::string_view bytes);
+expected<feature_vector> feature_vector_from_msgpack(std::string_view bytes);
+expected<signal> signal_from_msgpack(std::string_view bytes);
 
-// A record of topic `bars`: what one step of a partition gave, in order.
+// A record of a derived topic: what one step of a stage gave, in order.
 std::string to_msgpack(const std::vector<derived>& xs);
 expected<std::vector<derived>> derived_from_msgpack(std::string_view bytes);
 

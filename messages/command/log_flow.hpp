@@ -2,8 +2,8 @@
 // process only, so they share memory instead of being serialised.
 #pragma once
 
-#include "messages/event/bar.hpp"
 #include "messages/event/dead_letter.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
 

@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 namespace finstream {
 
@@ -54,6 +53,7 @@ struct bar {
   std::uint64_t last_offset = 0;
   std::uint64_t schema = 0;      // hash of this field list
   std::uint64_t config_hash = 0; // hash of the settings that decide what a bar is
+  notional traded;               // exact sum of price times size, in 1e-18; vwap is it over volume, rounded
 
   friend bool operator==(const bar&, const bar&) = default;
 };
@@ -64,7 +64,8 @@ template <of<bar> X, class F> decltype(auto) fields(X& x, F&& f) {
            field{"trades", x.trades}, field{"first_ts", x.first_ts}, field{"last_ts", x.last_ts},
            field{"revision", x.revision}, field{"state", x.state}, field{"coverage", x.coverage},
            field{"flags", x.flags}, field{"reason", x.reason}, field{"first_offset", x.first_offset},
-           field{"last_offset", x.last_offset}, field{"schema", x.schema}, field{"config_hash", x.config_hash});
+           field{"last_offset", x.last_offset}, field{"schema", x.schema}, field{"config_hash", x.config_hash},
+           field{"notional", x.traded});
 }
 
 // Why nothing more comes for an interval of a source. DO NOT CHANGE THESE VALUES.
@@ -92,8 +93,5 @@ template <of<end_of_interval> X, class F> decltype(auto) fields(X& x, F&& f) {
   return f(field{"provider", x.provider}, field{"interval", x.interval}, field{"start", x.start}, field{"end", x.end},
            field{"reason", x.reason});
 }
-
-// What a partition's bars stage gives, in order: a record of topic `bars` holds one step's.
-using derived = std::variant<bar, end_of_interval>;
 
 } // namespace finstream

@@ -1,7 +1,7 @@
 #include "messages/schema/schema.hpp"
 
-#include "messages/event/bar.hpp"
 #include "messages/event/dead_letter.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
 #include "messages/event/sys_event.hpp"
@@ -29,6 +29,12 @@ template <> struct type_name<std::uint64_t> {
 template <> struct type_name<std::uint32_t> {
   static std::string text() { return "u32"; }
 };
+template <> struct type_name<double> {
+  static std::string text() { return "f64"; }
+};
+template <> struct type_name<notional> {
+  static std::string text() { return "notional"; }
+};
 template <> struct type_name<decimal> {
   static std::string text() { return "decimal"; }
 };
@@ -53,14 +59,17 @@ template <class T, std::size_t N> struct type_name<std::array<T, N>> {
   static std::string text() { return type_name<T>::text() + "[" + std::to_string(N) + "]"; }
 };
 
-template <message T> std::string schema_of(const char* name) {
-  std::string out = std::string{name} + "{";
+template <message T> std::string schema_of(const std::string& name) {
+  std::string out = name + "{";
   T x;
   fields(x, [&](auto... fs) {
     ((out += fs.name, out += ':', out += type_name<std::remove_cvref_t<decltype(fs.value)>>::text(), out += ';'), ...);
   });
   return out + "}";
 }
+template <message T> struct type_name<std::vector<T>> {
+  static std::string text() { return schema_of<T>("") + "[]"; }
+};
 
 void add(std::string& out, const char* name, const std::string& text) {
   out += std::string{name} + " " + hash_hex(hash_text(text)) + " " + text + "\n";
@@ -81,14 +90,25 @@ std::string schema_list() {
   add(out, "bar", schema_of<bar>("bar"));
   add(out, "dead_letter", schema_of<dead_letter>("dead_letter"));
   add(out, "end_of_interval", schema_of<end_of_interval>("end_of_interval"));
+  add(out, "feature_vector", schema_of<feature_vector>("feature_vector"));
   add(out, "market_event", schema_of<market_event>("market_event"));
+  add(out, "signal", schema_of<signal>("signal"));
   add(out, "source_event", schema_of<source_event>("source_event"));
+  add(out, "stage_rules", schema_of<stage_rules>("stage_rules"));
   add(out, "sys_event", schema_of<sys_event>("sys_event"));
   return out;
 }
 
 std::uint64_t bar_schema_hash() {
   static const auto hash = hash_text(schema_of<bar>("bar"));
+  return hash;
+}
+std::uint64_t feature_schema_hash() {
+  static const auto hash = hash_text(schema_of<feature_vector>("feature_vector"));
+  return hash;
+}
+std::uint64_t signal_schema_hash() {
+  static const auto hash = hash_text(schema_of<signal>("signal"));
   return hash;
 }
 

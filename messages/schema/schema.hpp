@@ -13,5 +13,7 @@ std::string hash_hex(std::uint64_t hash);       // 16 digits
 // "name hash text" lines for every message of messages/event.
 std::string schema_list();
 std::uint64_t bar_schema_hash();
+std::uint64_t feature_schema_hash();
+std::uint64_t signal_schema_hash();
 
 } // namespace finstream

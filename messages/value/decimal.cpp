@@ -3,6 +3,7 @@
 #include "messages/value/excerpt.hpp"
 #include "messages/value/words.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -139,6 +140,19 @@ char* write_decimal(char* out, decimal value) {
 std::string to_string(decimal value) {
   char buffer[24];
   return {buffer, write_decimal(buffer, value)};
+}
+
+std::string to_string(notional value) {
+  constexpr int places = 18;
+  auto magnitude = value.units < 0 ? -static_cast<uint128>(value.units) : static_cast<uint128>(value.units);
+  std::string digits;
+  for (; magnitude != 0 || digits.size() <= places; magnitude /= 10)
+    digits += static_cast<char>('0' + static_cast<int>(magnitude % 10));
+  std::reverse(digits.begin(), digits.end());
+  digits.insert(digits.size() - places, ".");
+  digits.erase(digits.find_last_not_of('0') + 1);
+  if (digits.back() == '.') digits.pop_back();
+  return value.units < 0 ? "-" + digits : digits;
 }
 
 std::optional<price> volume_weighted_average(notional total, quantity volume) {

@@ -15,6 +15,7 @@
 namespace finstream {
 
 __extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
 
 inline constexpr std::int64_t units_per_one = 1'000'000'000;
 
@@ -45,6 +46,8 @@ struct notional {
 // Decimals beyond the ninth that are zero lose nothing and are accepted. Errors: bad_field, precision, overflow.
 expected<decimal> parse_decimal(std::string_view text, rounding mode = rounding::reject);
 
+// Shortest exact text, in up to 18 places.
+std::string to_string(notional value);
 // Shortest exact text: "425.15", "1200", "-0.000000001".
 std::string to_string(decimal value);
 // The same into `out` (at least 24 bytes); returns the end.

@@ -2,6 +2,7 @@ finstream_suites(test_codecs LINK finstream_messages nlohmann_json::nlohmann_jso
   SUITES bytes:messages/bytes_test.cpp
          event_codec:messages/event_codec_test.cpp
          event_codec_hostile:messages/event_codec_hostile_test.cpp
+         feature:messages/feature_test.cpp
          msgpack:messages/msgpack_test.cpp
          json:messages/json_test.cpp
          command_json:messages/command_json_test.cpp

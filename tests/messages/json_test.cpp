@@ -5,6 +5,7 @@
 
 #include "messages/codec/json.hpp"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 using namespace finstream;
@@ -42,6 +43,7 @@ bar sample_bar() {
   x.open.units = 425'150'000'000, x.high.units = 426 * one, x.low.units = 425 * one, x.close.units = -1,
   x.volume.units = 100 * one;
   x.vwap = price{{425'333'333'333}};
+  x.traded = {static_cast<int128>(42'533) * one / 1000 * one + 1};
   x.trades = 3, x.first_ts = x.start + 1, x.last_ts = x.start + 999 * millisecond;
   x.flags = gap | partial_start, x.coverage.units = 500'000'000;
   x.first_offset = 10, x.last_offset = 12, x.schema = 0xab, x.config_hash = ~0ull;
@@ -76,7 +78,7 @@ CAF_TEST(a bar has these characters) {
   CAF_CHECK_EQUAL(
     out, R"({"type":"bar","channel":"bars.1s.SPY","pos":"1-99","provider":"nyse","symbol":"SPY","interval":"1s",)"
          R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:30:01Z","open":425.15,"high":426,"low":425,)"
-         R"("close":-0.000000001,"volume":100,"vwap":425.333333333,"trades":3,)"
+         R"("close":-0.000000001,"volume":100,"vwap":425.333333333,"notional":42.533000000000000001,"trades":3,)"
          R"("first_ts":"2026-01-05T14:30:00.000000001Z","last_ts":"2026-01-05T14:30:00.999Z","revision":0,)"
          R"("state":"final","coverage":0.5,"flags":"partial_start gap","reason":"","first_offset":10,)"
          R"("last_offset":12,"schema":"00000000000000ab","config_hash":"ffffffffffffffff"})");
@@ -89,6 +91,54 @@ CAF_TEST(a bar without volume has null for its vwap) {
   append_bar_json(out, x, "1-99");
   auto parsed = nlohmann::json::parse(out);
   CAF_CHECK(parsed["vwap"].is_null());
+}
+
+CAF_TEST(features have these characters) {
+  feature_vector x;
+  x.provider = "nyse", x.symbol = "SPY", x.interval = second;
+  x.start = *parse_timestamp("2026-01-05T14:30:00Z"), x.end = x.start + second;
+  x.close.units = 425 * one, x.revision = 1, x.inputs_revision = 2, x.first_offset = 3, x.last_offset = 4;
+  x.values.push_back({"vwap_1m", 425.1, decimal{425'100'000'000}, {}, 7, true, false, x.end - 60 * second, 2});
+  x.values.push_back({"rsi", std::nullopt, {}, {}, 1, false, true, x.start, 0});
+  x.values.push_back({"vol_ann", 0.1, {}, 5615.692299628, 20, true, false, x.start, 0});
+  std::string out;
+  append_features_json(out, x, "1-0-7");
+  CAF_CHECK_EQUAL(
+    out,
+    R"({"type":"features","channel":"features.SPY","pos":"1-0-7","provider":"nyse","symbol":"SPY","interval":"1s",)"
+    R"("start":"2026-01-05T14:30:00Z","end":"2026-01-05T14:30:01Z","close":425,"revision":1,"inputs_revision":2,)"
+    R"("features":{"vwap_1m":{"value":425.1,"n":7,"warm":true,"window_start":"2026-01-05T14:29:01Z",)"
+    R"("window_end":"2026-01-05T14:30:01Z","inputs_revision":2},)"
+    R"("rsi":{"value":null,"n":1,"warm":false,"window_start":"2026-01-05T14:30:00Z",)"
+    R"("window_end":"2026-01-05T14:30:01Z","inputs_revision":0,"flat":true},)"
+    R"("vol_ann":{"value":0.1,"n":20,"warm":true,"window_start":"2026-01-05T14:30:00Z",)"
+    R"("window_end":"2026-01-05T14:30:01Z","inputs_revision":0,"factor":5615.692299628}},)"
+    R"("first_offset":3,"last_offset":4,"schema":"0000000000000000","config_hash":"0000000000000000"})");
+}
+
+CAF_TEST(a signal has these characters) {
+  signal x;
+  x.signal_id = "0123456789abcdef0123456789abcdef", x.provider = "nyse", x.symbol = "SPY";
+  x.bar_start = *parse_timestamp("2026-01-05T14:30:00Z"), x.ts = x.bar_start + second, x.interval = second;
+  x.name = "rsi_overbought", x.value = -1, x.score = 0.7, x.adapter = "rules", x.maker = 0xab;
+  x.inputs_start = x.bar_start - 13 * second, x.close.units = 425'150'000'000;
+  x.inputs = {{"rsi", 71.5}, {"vol", std::nullopt}};
+  std::string out;
+  append_signal_json(out, x, "1-0-7");
+  CAF_CHECK_EQUAL(
+    out, R"({"type":"signal","channel":"signals.SPY","pos":"1-0-7","ver":1,)"
+         R"("signal_id":"0123456789abcdef0123456789abcdef","provider":"nyse","symbol":"SPY",)"
+         R"("ts":"2026-01-05T14:30:01Z","name":"rsi_overbought","value":-1,"score":0.7,"adapter":"rules",)"
+         R"("rule_hash":"00000000000000ab","meta":{"window":"1s","price":425.15,"bar_start":"2026-01-05T14:30:00Z",)"
+         R"("bar_revision":0,"inputs_start":"2026-01-05T14:29:47Z","inputs":{"rsi":71.5,"vol":null}},)"
+         R"("first_offset":0,"last_offset":0,"schema":"0000000000000000","config_hash":"0000000000000000"})");
+}
+
+CAF_TEST(a double is the shortest that reads back the same) {
+  std::string out;
+  for (double x : {0.1, -0.0, 1e300, 5e-324, 32.79857397504736}) append_json_double(out, x), out += ' ';
+  append_json_double(out, std::numeric_limits<double>::quiet_NaN());
+  CAF_CHECK_EQUAL(out, "0.1 -0 1e+300 5e-324 32.79857397504736 null");
 }
 
 CAF_TEST(an end of interval and an announcement have these characters) {

@@ -29,6 +29,37 @@ bar any_bar(std::mt19937_64& random) {
   x.revision = static_cast<std::uint32_t>(random()), x.state = static_cast<bar_state>(random() % 2);
   x.coverage.units = any_signed(random), x.flags = static_cast<std::uint32_t>(random()), x.reason = any_text(random);
   x.first_offset = random(), x.last_offset = random(), x.schema = random(), x.config_hash = random();
+  x.traded.units = static_cast<int128>(any_signed(random)) * any_signed(random);
+  return x;
+}
+double any_double(std::mt19937_64& random) {
+  return static_cast<double>(any_signed(random)) / static_cast<double>(1 + random() % 1000);
+}
+std::optional<double> any_optional(std::mt19937_64& random) {
+  return random() % 2 == 0 ? std::optional{any_double(random)} : std::nullopt;
+}
+feature_vector any_features(std::mt19937_64& random) {
+  feature_vector x;
+  x.provider = any_text(random), x.symbol = any_text(random), x.interval = any_signed(random);
+  x.start.ns = any_signed(random), x.end.ns = any_signed(random), x.close.units = any_signed(random);
+  x.revision = static_cast<std::uint32_t>(random()), x.first_offset = random(), x.config_hash = random();
+  for (auto n = random() % 5; n != 0; --n) {
+    feature_value v;
+    v.name = any_text(random), v.value = any_optional(random), v.factor = any_optional(random), v.n = random();
+    if (random() % 2 == 0) v.exact = decimal{any_signed(random)};
+    v.warm = random() % 2 == 0, v.flat = random() % 2 == 0, v.window_start.ns = any_signed(random);
+    v.inputs_revision = static_cast<std::uint32_t>(random());
+    x.values.push_back(v);
+  }
+  return x;
+}
+signal any_signal(std::mt19937_64& random) {
+  signal x;
+  x.signal_id = any_text(random), x.provider = any_text(random), x.symbol = any_text(random);
+  x.ts.ns = any_signed(random), x.name = any_text(random), x.value = any_double(random), x.score = any_double(random);
+  x.adapter = any_text(random), x.maker = random(), x.bar_start.ns = any_signed(random);
+  x.bar_revision = static_cast<std::uint32_t>(random()), x.last_offset = random();
+  for (auto n = random() % 4; n != 0; --n) x.inputs.push_back({any_text(random), any_optional(random)});
   return x;
 }
 end_of_interval any_end(std::mt19937_64& random) {
@@ -50,10 +81,13 @@ source_event any_source(std::mt19937_64& random) {
 std::vector<derived> any_derived(std::mt19937_64& random) {
   std::vector<derived> out;
   for (auto n = random() % 8; n != 0; --n) {
-    if (random() % 2 == 0)
-      out.emplace_back(any_bar(random));
-    else
-      out.emplace_back(any_end(random));
+    switch (random() % 5) {
+    case 0: out.emplace_back(any_bar(random)); break;
+    case 1: out.emplace_back(any_end(random)); break;
+    case 2: out.emplace_back(stage_rules{any_text(random), any_text(random)}); break;
+    case 3: out.emplace_back(any_features(random)); break;
+    case 4: out.emplace_back(any_signal(random)); break;
+    }
   }
   return out;
 }
@@ -66,6 +100,10 @@ void read_as_everything(const std::string& bytes) {
   auto b = dead_letter_from_msgpack(bytes);
   auto c = source_event_from_msgpack(bytes);
   auto d = derived_from_msgpack(bytes);
+  auto e = feature_vector_from_msgpack(bytes);
+  auto f = signal_from_msgpack(bytes);
+  CAF_CHECK(e || refused(e));
+  CAF_CHECK(f || refused(f));
   CAF_CHECK(a || refused(a));
   CAF_CHECK(b || refused(b));
   CAF_CHECK(c || refused(c));
@@ -88,6 +126,10 @@ CAF_TEST(every message is read back as it was) {
     auto b = any_letter(random);
     auto c = any_source(random);
     auto d = any_derived(random);
+    auto e = any_features(random);
+    auto f = any_signal(random);
+    CAF_CHECK(feature_vector_from_msgpack(to_msgpack(e)) == e);
+    CAF_CHECK(signal_from_msgpack(to_msgpack(f)) == f);
     CAF_CHECK(bar_from_msgpack(to_msgpack(a)) == a);
     CAF_CHECK(dead_letter_from_msgpack(to_msgpack(b)) == b);
     CAF_CHECK(source_event_from_msgpack(to_msgpack(c)) == c);
@@ -99,6 +141,7 @@ CAF_TEST(the extremes of every number are read back) {
   bar x;
   x.open.units = std::numeric_limits<std::int64_t>::min();
   x.high.units = std::numeric_limits<std::int64_t>::max();
+  x.traded.units = multiply(x.open, {x.open.units}).units;
   x.trades = x.schema = std::numeric_limits<std::uint64_t>::max();
   x.revision = std::numeric_limits<std::uint32_t>::max();
   CAF_CHECK(bar_from_msgpack(to_msgpack(x)) == x);
