@@ -4,11 +4,20 @@
 // is computed. Where libraries disagree at the edges, CONVENTIONS 6 says what holds here.
 #pragma once
 
+#include "messages/value/decimal.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 
 namespace finstream {
+
+constexpr double as_double(decimal x) { return static_cast<double>(x.units) / static_cast<double>(units_per_one); }
+
+// to - from, rounded once: they are subtracted as decimals. The difference may need a bit more than a decimal has.
+constexpr double difference(decimal from, decimal to) {
+  return static_cast<double>(static_cast<int128>(to.units) - from.units) / static_cast<double>(units_per_one);
+}
 
 // ln(to / from). Nothing unless both are positive: a ratio of prices means nothing else.
 std::optional<double> log_return(double from, double to);
