@@ -9,6 +9,7 @@ finstream_suites(test_logic LINK finstream_logic
          bars_checkpoint:actors/logic_bars_checkpoint.cpp
          bars_rules:actors/logic_bars_rules.cpp
          feature_math:actors/logic_feature_math.cpp
+         features:actors/logic_features.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
          retention:actors/logic_retention.cpp
