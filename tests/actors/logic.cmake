@@ -10,6 +10,8 @@ finstream_suites(test_logic LINK finstream_logic
          bars_rules:actors/logic_bars_rules.cpp
          feature_math:actors/logic_feature_math.cpp
          features:actors/logic_features.cpp
+         features_revisions:actors/logic_features_revisions.cpp
+         features_checkpoint:actors/logic_features_checkpoint.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
          retention:actors/logic_retention.cpp
