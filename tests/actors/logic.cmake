@@ -1,4 +1,4 @@
-finstream_suites(test_logic LINK finstream_logic
+finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
   SUITES bar_builder:actors/logic_bar_builder.cpp
          bars:actors/logic_bars.cpp
          bars_random:actors/logic_bars_random.cpp
@@ -12,8 +12,10 @@ finstream_suites(test_logic LINK finstream_logic
          features:actors/logic_features.cpp
          features_revisions:actors/logic_features_revisions.cpp
          features_checkpoint:actors/logic_features_checkpoint.cpp
+         features_recorded:actors/logic_features_recorded.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
          retention:actors/logic_retention.cpp
          restart_policy:actors/logic_restart_policy.cpp
          subscription_table:actors/logic_subscription_table.cpp)
+set_tests_properties(features_recorded PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: no recorded data")
