@@ -1,7 +1,7 @@
 // finstream: the command line. One verb a file; this page lists them.
 #include "cli/commands.hpp"
 
-#include "runtime/config/nearest.hpp"
+#include "messages/value/nearest.hpp"
 
 #include <CLI/CLI.hpp>
 

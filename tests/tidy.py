@@ -64,7 +64,8 @@ LAYERS = {
 }
 RUNTIME_SHARED = ["runtime/clock/", "runtime/log/", "runtime/metrics/"]
 RUNTIME_ALSO = {"store": ["runtime/bus/"], "config": ["runtime/bus/"]}
-LOGIC_MAY = ["messages/value/", "messages/event/", "messages/command/", "messages/errors.hpp", "messages/field.hpp"]
+LOGIC_MAY = ["messages/value/", "messages/event/", "messages/command/", "messages/schema/", "messages/errors.hpp",
+             "messages/field.hpp", "runtime/expression/expression.hpp"]
 
 
 def may_include(path):
@@ -103,6 +104,7 @@ ROOMS = [
     (r"msgpack", ["messages/codec/msgpack.cpp"], "messages/codec/msgpack.hpp"),
     (r"rocksdb/", ["runtime/bus/"], "runtime/bus/bus.hpp"),
     (r"yaml-cpp/", ["runtime/config/"], "runtime/config/load.hpp"),
+    (r"muParser", ["runtime/expression/expression.cpp"], "runtime/expression/expression.hpp"),
     (r"boost/", ["runtime/server/"], "runtime/server/server.hpp"),
     (r"spdlog/", ["runtime/log/log.cpp"], "runtime/log/log.hpp"),
     (r"nlohmann/", ["messages/codec/", "cli/"], "messages/codec"),

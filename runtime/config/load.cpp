@@ -4,7 +4,7 @@
 
 #include "runtime/config/check.hpp"
 #include "runtime/config/expand.hpp"
-#include "runtime/config/nearest.hpp"
+#include "messages/value/nearest.hpp"
 #include "runtime/config/options.hpp"
 
 #include <algorithm>

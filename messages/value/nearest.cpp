@@ -1,4 +1,4 @@
-#include "runtime/config/nearest.hpp"
+#include "messages/value/nearest.hpp"
 
 #include <algorithm>
 

@@ -1,0 +1,1 @@
+finstream_suites(test_expression LINK finstream_expression SUITES expression:runtime/expression_test.cpp)
