@@ -85,6 +85,11 @@ std::string hash_hex(std::uint64_t hash) {
   return out;
 }
 
+std::string hash_text_128_hex(std::string_view text) {
+  auto hash = XXH3_128bits(text.data(), text.size());
+  return hash_hex(hash.high64) + hash_hex(hash.low64);
+}
+
 std::string schema_list() {
   std::string out;
   add(out, "bar", schema_of<bar>("bar"));

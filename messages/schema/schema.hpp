@@ -10,6 +10,8 @@ namespace finstream {
 
 std::uint64_t hash_text(std::string_view text); // XXH3, stable across machines
 std::string hash_hex(std::uint64_t hash);       // 16 digits
+// 32 digits: for names that must never meet, however many are made.
+std::string hash_text_128_hex(std::string_view text);
 // "name hash text" lines for every message of messages/event.
 std::string schema_list();
 std::uint64_t bar_schema_hash();

@@ -13,6 +13,9 @@ finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
          features_revisions:actors/logic_features_revisions.cpp
          features_checkpoint:actors/logic_features_checkpoint.cpp
          features_recorded:actors/logic_features_recorded.cpp
+         rules:actors/logic_rules.cpp
+         rules_checkpoint:actors/logic_rules_checkpoint.cpp
+         rule_names:actors/logic_rule_names.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
          retention:actors/logic_retention.cpp
