@@ -1,8 +1,8 @@
 #include "actors/appender.hpp"
 
+#include "messages/codec/msgpack.hpp"
 #include "messages/value/bytes.hpp"
 #include "runtime/log/log.hpp"
-#include "runtime/store/bar_store.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +12,6 @@ namespace finstream {
 namespace {
 constexpr auto retry_pause = std::chrono::milliseconds{500};
 constexpr std::size_t recovery_read_bytes = 4u << 20;
-constexpr topic written_topics[] = {topic::events, topic::bars, topic::dead_letters, topic::rejected};
 } // namespace
 
 appender_state::~appender_state() {
@@ -33,8 +32,10 @@ appender_state::interface::behavior_type appender_state::behavior() {
       on_append(what, number, from);
     },
     [this](verb::pull, std::uint64_t offset, const entry_reader& reader) { on_pull(offset, reader); },
-    [this](verb::pull_bars, std::uint64_t offset, const bar_reader& reader) { on_pull_bars(offset, reader); },
-    [this](verb::commit, const stage_result& what, const commit_listener& from) {
+    [this](verb::pull, derived_topic where, std::uint64_t offset, const derived_reader& reader) {
+      on_pull(where, offset, reader);
+    },
+    [this](verb::commit, const stage_result_ptr& what, const commit_listener& from) {
       take(result{what, from});
     },
     [this](verb::pulse) { on_pulse(); },
@@ -53,17 +54,15 @@ void appender_state::recover() {
     if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
     return std::move(*outcome);
   };
-  for (auto where : written_topics) end_of(where) = must(log.range(where, partition_), "the log's range").next;
   auto range = must(log.range(topic::events, partition_), "the log's range");
-  if (auto at = must(log.get(stage_table, dealt_with_key(partition_)), "the stage's position"))
-    dealt_with_ = offset_from_text(*at);
+  next_event_ = range.next;
+  derived_.emplace(context_, partition_);
+  if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.
   if (auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
-      letters.next > letters.head)
+      (next_letter_ = letters.next) > letters.head)
     for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
       last_log_ts_ = r.log_ts;
-  trimmer_.emplace(log, partition_, static_cast<nanoseconds>(context_->config->bus.retain_ms) * millisecond);
-  if (auto known = trimmer_->recover(); !known) throw std::runtime_error("the log's bases: " + known.error().message);
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
   auto offset = std::max(range.head, range.next > horizon ? range.next - horizon : 0);
@@ -203,90 +202,36 @@ void appender_state::trim_dead_letters(std::uint64_t next) {
     log::warning(path_, "old dead letters cannot be trimmed: {}", trimmed.error().message);
 }
 
-// What a window that crashed had handed in comes again from its successor: the same, since it is a function of the log.
-// So only what lies beyond `dealt_with_` is written.
 bool appender_state::write(result& x) {
+  if (!x.output) x.output = derived_->take(*x.what);
   transaction tx;
-  std::vector<std::shared_ptr<derived_record>> fresh;
-  for (auto& bars : x.what.bars) {
-    if (bars->cause < dealt_with_) continue;
-    tx.appends.push_back(bars_record(partition_, *bars));
-    for (auto& item : bars->items)
-      if (auto* b = std::get_if<bar>(&item)) tx.writes.push_back(bar_write(*b));
-    fresh.push_back(std::make_shared<derived_record>(*bars));
-  }
-  std::vector<const dead_letter*> rejected;
-  for (auto& r : x.what.rejected)
-    if (r.cause >= dealt_with_)
-      for (auto& letter : r.items) {
-        tx.appends.push_back(dead_letter_record(topic::rejected, partition_, r.log_ts, letter));
-        rejected.push_back(&letter);
-      }
-  if (x.what.dealt_with > dealt_with_)
-    tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(x.what.dealt_with)});
-  if (x.what.snapshot) {
-    tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(x.what.dealt_with, *x.what.snapshot)});
-    tx.commits.push_back({"window", topic::events, partition_, x.what.dealt_with});
-    // Not if a window that has crashed since had handed in more: outputs of later records are written already.
-    if (x.what.dealt_with >= dealt_with_) trimmer_->add_base(tx, last_log_ts_, x.what.dealt_with, *x.what.snapshot);
-  }
+  derived_->add_to(tx, *x.output, last_log_ts_);
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
-  dealt_with_ = std::max(dealt_with_, x.what.dealt_with);
-  open_windows_ = x.what.open_windows;
-  if (!rejected.empty()) count_rejected(rejected);
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    fresh[i]->offset = offsets[i];
-    for (auto& item : fresh[i]->items)
-      if (auto* b = std::get_if<bar>(&item)) count_bar(*b);
-    recent_bars_.push_back(std::move(fresh[i]));
-  }
-  while (recent_bars_.size() > context_->config->limits.recent_batches) recent_bars_.pop_front();
-  self_->send(x.from, verb::committed_v, x.what.dealt_with);
-  if (auto trimmed = trimmer_->on_written(); !trimmed)
-    log::warning(path_, "what is no longer to be kept cannot be trimmed: {}", trimmed.error().message);
+  derived_->on_written(*x.output, offsets);
+  open_windows_ = x.what->open_windows;
+  self_->send(x.from, verb::committed_v, x.what->dealt_with);
   return true;
 }
 
-void appender_state::count_rejected(const std::vector<const dead_letter*>& letters) {
-  for (auto* letter : letters) context_->metrics->errors("window", std::string{to_string(letter->code)}).add();
-  context_->figures->dead_letters += letters.size();
-  if (auto told = rejected_told_.add(letters.size(), context_->time->monotonic()))
-    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dead-letters` shows them", *told,
-                 letters.back()->reason);
-}
-
-void appender_state::count_bar(const bar& x) {
-  ++context_->figures->bars;
-  auto& counters = flushed_[{x.interval, x.symbol}];
-  if (counters.bars == nullptr) {
-    auto named =
-      flushed_.size() <= context_->config->limits.metric_symbols * context_->config->windows.intervals.size();
-    auto window_ms = std::to_string(x.interval / millisecond);
-    counters = {&context_->metrics->bars_flushed(window_ms, named ? x.symbol : "other"),
-                &context_->metrics->rows_flushed(window_ms)};
-  }
-  counters.bars->add();
-  counters.rows->add();
-}
-
 bool appender_state::write(node_start&) {
-  if (!write_mark(record_kind::start, context_->rules)) return false;
+  if (!write_mark(record_kind::start)) return false;
   context_->figures->started.at(partition_) = true;
   become_ready();
   return true;
 }
 
-bool appender_state::write(time_passed&) { return write_mark(record_kind::clock, {}); }
+bool appender_state::write(time_passed&) { return write_mark(record_kind::clock); }
 
 // A record that holds no events.
-bool appender_state::write_mark(record_kind kind, const std::string& payload) {
+bool appender_state::write_mark(record_kind kind) {
   auto entry = std::make_shared<log_entry>();
   entry->kind = static_cast<std::uint8_t>(kind);
-  entry->rules = payload;
+  std::string payload;
+  if (kind == record_kind::start) entry->rules = context_->rules, payload = to_msgpack(context_->rules);
   entry->log_ts = next_log_ts();
   transaction tx;
-  tx.appends.push_back({topic::events, partition_, kind, 1, entry->log_ts, payload});
+  tx.appends.push_back({topic::events, partition_, kind, 1, entry->log_ts, std::move(payload)});
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
   remember({entry}, offsets);
@@ -296,8 +241,11 @@ bool appender_state::write_mark(record_kind kind, const std::string& payload) {
 bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   if (tx.appends.empty() && tx.writes.empty() && tx.commits.empty()) return true;
   auto began = context_->time->monotonic();
-  auto ends = ends_;
-  for (auto& x : tx.appends) ends[static_cast<std::size_t>(x.where)] += x.count;
+  auto next_event = next_event_, next_letter = next_letter_;
+  for (auto& x : tx.appends) {
+    if (x.where == topic::events) next_event += x.count;
+    if (x.where == topic::dead_letters) next_letter += x.count;
+  }
   auto records = tx.appends.size();
   auto receipt = context_->log->write(std::move(tx));
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
@@ -313,7 +261,7 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
   if (stalled_) log::info(path_, "the log can be written again");
   stalled_ = false;
   written_->add(records);
-  ends_ = ends;
+  next_event_ = next_event, next_letter_ = next_letter;
   offsets = std::move(receipt->offsets);
   return true;
 }
@@ -326,9 +274,12 @@ timestamp appender_state::next_log_ts() {
 // A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
 // new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
-  for (auto where : written_topics)
-    if (auto range = context_->log->range(where, partition_); range && range->next != end_of(where))
-      throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
+  auto agrees = [&](topic where, std::uint64_t next) {
+    auto range = context_->log->range(where, partition_);
+    return !range || range->next == next;
+  };
+  if (!agrees(topic::events, next_event_) || !agrees(topic::dead_letters, next_letter_) || !derived_->agrees_with_log())
+    throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
   write_pending();
 }
 
@@ -351,7 +302,7 @@ void appender_state::remember(std::vector<std::shared_ptr<log_entry>> entries,
 }
 
 void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
-  if (offset >= end_of(topic::events)) return void(readers_.push_back({offset, std::move(reader)}));
+  if (offset >= next_event_) return void(readers_.push_back({offset, std::move(reader)}));
   fresh_entries answer{partition_, false, {}};
   answer.behind = recent_.empty() || offset < recent_.front()->offset;
   if (!answer.behind)
@@ -360,26 +311,23 @@ void appender_state::on_pull(std::uint64_t offset, entry_reader reader) {
   self_->send(reader, std::move(answer));
 }
 
-void appender_state::on_pull_bars(std::uint64_t offset, bar_reader reader) {
-  if (offset >= end_of(topic::bars)) return void(bar_readers_.push_back({offset, std::move(reader)}));
-  fresh_bars answer{partition_, false, {}};
-  answer.behind = recent_bars_.empty() || offset < recent_bars_.front()->offset;
-  if (!answer.behind)
-    std::copy_if(recent_bars_.begin(), recent_bars_.end(), std::back_inserter(answer.records),
-                 [&](auto& r) { return r->offset >= offset; });
-  self_->send(reader, std::move(answer));
+void appender_state::on_pull(derived_topic where, std::uint64_t offset, derived_reader reader) {
+  if (auto answer = derived_->fresh(where, offset))
+    self_->send(reader, std::move(*answer));
+  else
+    derived_readers_.push_back({where, offset, std::move(reader)});
 }
 
 void appender_state::serve_readers() {
   for (auto& w : std::exchange(readers_, {})) on_pull(w.offset, std::move(w.reader));
-  for (auto& w : std::exchange(bar_readers_, {})) on_pull_bars(w.offset, std::move(w.reader));
+  for (auto& w : std::exchange(derived_readers_, {})) on_pull(w.where, w.offset, std::move(w.reader));
 }
 
 status_report appender_state::status() const {
   return {path_,
           fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})",
-                      end_of(topic::events), dealt_with_, end_of(topic::bars), memory_->size(), stalled_,
-                      pending_.size())};
+                      next_event_, derived_->dealt_with(), derived_->next(derived_topic::bars), memory_->size(),
+                      stalled_, pending_.size())};
 }
 
 } // namespace finstream

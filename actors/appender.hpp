@@ -7,12 +7,10 @@
 #pragma once
 
 #include "actors/context.hpp"
-#include "actors/log_bases.hpp"
+#include "actors/derived_writer.hpp"
 #include "actors/logic/event_memory.hpp"
-#include "actors/logic/seldom_told.hpp"
 #include "messages/protocols.hpp"
 
-#include <array>
 #include <deque>
 #include <map>
 #include <variant>
@@ -36,8 +34,9 @@ private:
     append_listener from;
   };
   struct result {
-    stage_result what;
+    stage_result_ptr what;
     commit_listener from;
+    std::optional<derived_writer::output> output = {}; // of it; at the first attempt to write it
   };
   struct node_start {};
   struct time_passed {};
@@ -45,9 +44,14 @@ private:
     std::uint64_t sender = 0, number = 0;
   };
   using work = std::variant<part, result, node_start, time_passed>;
-  template <class Reader> struct waiting {
+  struct waiting_for_entries {
     std::uint64_t offset = 0;
-    Reader reader;
+    entry_reader reader;
+  };
+  struct waiting_for_derived {
+    derived_topic where;
+    std::uint64_t offset = 0;
+    derived_reader reader;
   };
 
   void recover();
@@ -55,7 +59,7 @@ private:
   void trim_dead_letters(std::uint64_t next);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
   void on_pull(std::uint64_t offset, entry_reader reader);
-  void on_pull_bars(std::uint64_t offset, bar_reader reader);
+  void on_pull(derived_topic where, std::uint64_t offset, derived_reader reader);
   void on_pulse();
   void try_again();
   void take(work what);
@@ -66,15 +70,11 @@ private:
   bool write(result& x);
   bool write(node_start& x);
   bool write(time_passed& x);
-  bool write_mark(record_kind kind, const std::string& payload);
-  std::uint64_t& end_of(topic where) { return ends_[static_cast<std::size_t>(where)]; }
-  std::uint64_t end_of(topic where) const { return ends_[static_cast<std::size_t>(where)]; }
+  bool write_mark(record_kind kind);
   bool put(transaction tx, std::vector<std::uint64_t>& offsets);
   timestamp next_log_ts();
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
   void serve_readers();
-  void count_bar(const bar& x);
-  void count_rejected(const std::vector<const dead_letter*>& letters);
   batch_ptr without_duplicates(const batch_ptr& events);
   status_report status() const;
 
@@ -83,26 +83,18 @@ private:
   std::uint16_t partition_ = 0;
   std::string path_;
   std::optional<event_memory> memory_;
-  std::optional<log_trimmer> trimmer_;
+  std::optional<derived_writer> derived_;
   std::vector<std::uint32_t> duplicates_;
   std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;
   bool stalled_ = false;
   std::map<std::string, part_number> last_part_; // by feed
-  std::uint64_t dealt_with_ = 0;                 // outputs for all before it are written
   timestamp last_log_ts_ = earliest;
   bool open_windows_ = false;
-  std::deque<log_entry_ptr> recent_; // the last entries, without holes
-  std::deque<derived_record_ptr> recent_bars_;
-  std::array<std::uint64_t, 5> ends_{}; // by topic: where it ends, as far as this actor knows
-  seldom_told rejected_told_;
-  std::vector<waiting<entry_reader>> readers_;
-  std::vector<waiting<bar_reader>> bar_readers_;
-  struct flush_counters {
-    metrics::counter* bars = nullptr;
-    metrics::counter* rows = nullptr;
-  };
-  std::map<std::pair<nanoseconds, std::string>, flush_counters> flushed_; // by interval and symbol
+  std::deque<log_entry_ptr> recent_;               // the last entries, without holes
+  std::uint64_t next_event_ = 0, next_letter_ = 0; // where their topics end, as far as this actor knows
+  std::vector<waiting_for_entries> readers_;
+  std::vector<waiting_for_derived> derived_readers_;
   metrics::counter* written_ = nullptr;
   metrics::histogram* write_seconds_ = nullptr;
 };

@@ -3,6 +3,7 @@
 
 #include "actors/metered.hpp"
 #include "actors/node_metrics.hpp"
+#include "messages/event/derived.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/clock/clock.hpp"
 #include "runtime/config/settings.hpp"
@@ -38,7 +39,7 @@ struct node_context {
   directory* where = nullptr;
   node_figures* figures = nullptr;
   std::uint64_t seed = 0;      // for jitter: chance is passed in
-  std::string rules;           // bar_rules, saved: what each partition's log is told at its start
+  stage_rules rules;           // what each partition's log is told at its start
   std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;
 };

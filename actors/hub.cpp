@@ -11,6 +11,18 @@ namespace {
 constexpr auto pulse_every = std::chrono::milliseconds{500}; // an idle node is idle
 constexpr std::size_t catch_up_read_bytes = 1u << 20;
 constexpr std::size_t flush_bytes = 128u << 10; // of encoded records: an eighth of what may wait for a client
+
+// The streams of a partition, in the order of client_links::progress.
+struct stream_source {
+  channel_pattern::kind channels;
+  topic where;
+};
+constexpr std::array<stream_source, 4> sources{{{channel_pattern::kind::ticks, topic::events},
+                                                {channel_pattern::kind::bars, topic::bars},
+                                                {channel_pattern::kind::features, topic::features},
+                                                {channel_pattern::kind::signals, topic::signals}}};
+constexpr std::size_t events_stream = 0;
+constexpr std::size_t stream_of(derived_topic where) { return 1 + static_cast<std::size_t>(where); }
 } // namespace
 
 // ---- links
@@ -88,12 +100,10 @@ hub_state::interface::behavior_type hub_state::behavior() {
   // After a crash it goes on where it was, for those who were there.
   for (auto& [connection, patterns] : links_->remembered_subscriptions()) table_.set(connection, patterns);
   for (std::uint16_t p = 0; p < feeds_.size(); ++p)
-    if (auto known = links_->remembered_progress(p))
-      feeds_[p].next_event = known->next_event, feeds_[p].next_bar = known->next_bar,
-      feeds_[p].wants_events = known->wants_events, feeds_[p].wants_bars = known->wants_bars;
+    if (auto known = links_->remembered_progress(p)) feeds_[p].streams = *known;
   self_->set_down_handler([this](const caf::down_msg& down) {
     for (auto& feed : feeds_)
-      if (feed.appender == down.source) feed.appender = nullptr, feed.pulling_events = feed.pulling_bars = false;
+      if (feed.appender == down.source) feed.appender = nullptr, feed.pulling.fill(false);
   });
   self_->delayed_send(self_, pulse_every, verb::pulse_v);
   return {
@@ -102,7 +112,7 @@ hub_state::interface::behavior_type hub_state::behavior() {
     [this](verb::pulse) { on_pulse(); },
     [this](verb::has_room) { pull_all(); },
     [this](const fresh_entries& fresh) { on_entries(fresh); },
-    [this](const fresh_bars& fresh) { on_bars(fresh); },
+    [this](const fresh_derived& fresh) { on_derived(fresh); },
     [this](verb::stop) { self_->quit(); },
     [this](verb::status) { return status(); },
   };
@@ -127,47 +137,48 @@ void hub_state::pull_all() {
 // Nothing is pulled for nobody: with no one subscribed to ticks, events pass the hub by.
 void hub_state::pull(std::uint16_t partition) {
   auto& feed = feeds_[partition];
-  auto events = table_.wants_ticks(), bars = table_.wants_bars();
-  if (!events) feed.wants_events = false;
-  if (!bars) feed.wants_bars = false;
-  // The first to subscribe gets what comes from now on.
-  auto begin = [&](bool& wants, topic where, std::uint64_t& next) {
-    if (std::exchange(wants, true)) return;
-    if (auto range = context_->log->range(where, partition)) next = std::max(next, range->next);
-  };
-  if (events) begin(feed.wants_events, topic::events, feed.next_event);
-  if (bars) begin(feed.wants_bars, topic::bars, feed.next_bar);
-  if ((!events || feed.pulling_events) && (!bars || feed.pulling_bars)) return;
+  auto idle = false;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    auto& stream = feed.streams[i];
+    auto wanted = table_.wants(sources[i].channels);
+    // The first to subscribe gets what comes from now on.
+    if (wanted && !stream.wanted)
+      if (auto range = context_->log->range(sources[i].where, partition))
+        stream.next = std::max(stream.next, range->next);
+    stream.wanted = wanted;
+    idle = idle || (wanted && !feed.pulling[i]);
+  }
+  if (!idle) return;
   if (auto socket = links_->socket(); socket && socket->is_backed_up()) return; // it says when it has room
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition, "appender"));
   if (!appender) return;
   if (feed.appender != appender.address()) {
     feed.appender = appender.address();
-    feed.pulling_events = feed.pulling_bars = false;
+    feed.pulling.fill(false);
     self_->monitor(appender);
   }
-  if (events && !feed.pulling_events) {
-    feed.pulling_events = true;
-    self_->send(appender, verb::pull_v, feed.next_event, entry_reader{self_});
-  }
-  if (bars && !feed.pulling_bars) {
-    feed.pulling_bars = true;
-    self_->send(appender, verb::pull_bars_v, feed.next_bar, bar_reader{self_});
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (!feed.streams[i].wanted || std::exchange(feed.pulling[i], true)) continue;
+    if (i == events_stream)
+      self_->send(appender, verb::pull_v, feed.streams[i].next, entry_reader{self_});
+    else
+      self_->send(appender, verb::pull_v, derived_topics[i - 1], feed.streams[i].next, derived_reader{self_});
   }
 }
 
 void hub_state::on_entries(const fresh_entries& fresh) {
   auto& feed = feeds_[fresh.partition];
-  feed.pulling_events = false;
+  feed.pulling[events_stream] = false;
+  auto& stream = feed.streams[events_stream];
   auto use = [&](const log_entry& entry) {
-    if (entry.offset < feed.next_event) return true;
-    feed.next_event = entry.next();
-    if (entry.events && feed.wants_events) add_ticks(fresh.partition, entry);
+    if (entry.offset < stream.next) return true;
+    stream.next = entry.next();
+    if (entry.events && stream.wanted) add_ticks(fresh.partition, entry);
     return has_room_for_more();
   };
   if (fresh.behind) {
-    skip_what_is_trimmed(topic::events, fresh.partition, feed.next_event);
-    auto records = context_->log->read(topic::events, fresh.partition, feed.next_event, catch_up_read_bytes);
+    skip_what_is_trimmed(topic::events, fresh.partition, stream.next);
+    auto records = context_->log->read(topic::events, fresh.partition, stream.next, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the log: " + records.error().message);
     for (auto& r : *records) {
       auto entry = to_log_entry(std::move(r));
@@ -178,36 +189,40 @@ void hub_state::on_entries(const fresh_entries& fresh) {
     for (auto& entry : fresh.entries)
       if (!use(*entry)) break;
   }
-  note_progress(fresh.partition);
-  flush();
-  pull(fresh.partition);
+  finish_pull(fresh.partition);
 }
 
-void hub_state::on_bars(const fresh_bars& fresh) {
+void hub_state::on_derived(const fresh_derived& fresh) {
   auto& feed = feeds_[fresh.partition];
-  feed.pulling_bars = false;
+  feed.pulling[stream_of(fresh.where)] = false;
+  auto& stream = feed.streams[stream_of(fresh.where)];
   auto use = [&](const derived_record& record) {
-    if (record.offset < feed.next_bar) return true;
-    feed.next_bar = record.offset + record.items.size();
-    add_bars(fresh.partition, record);
+    if (record.offset < stream.next) return true;
+    stream.next = record.offset + record.items.size();
+    add_derived(fresh.partition, record);
     return has_room_for_more();
   };
   if (fresh.behind) {
-    skip_what_is_trimmed(topic::bars, fresh.partition, feed.next_bar);
-    auto records = context_->log->read(topic::bars, fresh.partition, feed.next_bar, catch_up_read_bytes);
-    if (!records) throw std::runtime_error("reading the bars: " + records.error().message);
+    auto where = topic_of(fresh.where);
+    skip_what_is_trimmed(where, fresh.partition, stream.next);
+    auto records = context_->log->read(where, fresh.partition, stream.next, catch_up_read_bytes);
+    if (!records) throw std::runtime_error("reading a derived topic: " + records.error().message);
     for (auto& r : *records) {
       auto record = to_derived_record(r);
-      if (!record) throw std::runtime_error("reading the bars: " + record.error().message);
+      if (!record) throw std::runtime_error("reading a derived topic: " + record.error().message);
       if (!use(**record)) break;
     }
   } else {
     for (auto& record : fresh.records)
       if (!use(*record)) break;
   }
-  note_progress(fresh.partition);
+  finish_pull(fresh.partition);
+}
+
+void hub_state::finish_pull(std::uint16_t partition) {
+  links_->remember(partition, feeds_[partition].streams);
   flush();
-  pull(fresh.partition);
+  pull(partition);
 }
 
 // Only a hub that has been away for longer than the log is kept has something to skip.
@@ -224,17 +239,12 @@ bool hub_state::has_room_for_more() {
   return !socket || !socket->is_backed_up();
 }
 
-void hub_state::note_progress(std::uint16_t partition) {
-  auto& feed = feeds_[partition];
-  links_->remember(partition, {feed.next_event, feed.next_bar, feed.wants_events, feed.wants_bars});
-}
-
 // ---- encoding
 
 void hub_state::add_ticks(std::uint16_t partition, const log_entry& entry) {
   auto offset = entry.offset;
   for (auto& row : entry.events->rows) {
-    auto& groups = table_.match_tick((*entry.events->keys)[row.key].symbol);
+    auto& groups = table_.match(channel_pattern::kind::ticks, (*entry.events->keys)[row.key].symbol);
     if (!groups.empty()) {
       scratch_.clear();
       append_tick_json(scratch_, *entry.events, row, position_text(epoch_, partition, offset));
@@ -244,21 +254,23 @@ void hub_state::add_ticks(std::uint16_t partition, const log_entry& entry) {
   }
 }
 
-void hub_state::add_bars(std::uint16_t partition, const derived_record& record) {
+void hub_state::add_derived(std::uint16_t partition, const derived_record& record) {
   auto offset = record.offset;
   for (auto& item : record.items) {
-    scratch_.clear();
-    if (auto* b = std::get_if<bar>(&item)) {
-      auto& groups = table_.match_bar(span_to_string(b->interval), b->symbol);
-      if (!groups.empty())
-        append_bar_json(scratch_, *b, position_text(epoch_, partition, offset)), add(groups, scratch_);
-    } else if (auto* e = std::get_if<end_of_interval>(&item)) {
-      auto& groups = table_.match_interval(span_to_string(e->interval));
-      if (!groups.empty())
-        append_end_of_interval_json(scratch_, *e, position_text(epoch_, partition, offset)), add(groups, scratch_);
+    if (auto& groups = groups_of(item); !groups.empty()) {
+      scratch_.clear();
+      append_derived_json(scratch_, item, position_text(epoch_, partition, offset));
+      add(groups, scratch_);
     }
     ++offset;
   }
+}
+
+const std::vector<subscription_table::group_id>& hub_state::groups_of(const derived& item) {
+  if (auto* x = std::get_if<bar>(&item)) return table_.match_bar(span_to_string(x->interval), x->symbol);
+  if (auto* x = std::get_if<end_of_interval>(&item)) return table_.match_interval(span_to_string(x->interval));
+  if (auto* x = std::get_if<feature_vector>(&item)) return table_.match(channel_pattern::kind::features, x->symbol);
+  return table_.match(channel_pattern::kind::signals, std::get<signal>(item).symbol);
 }
 
 void hub_state::add(const std::vector<subscription_table::group_id>& groups, std::string_view text) {

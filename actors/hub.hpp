@@ -13,6 +13,7 @@
 #include "messages/protocols.hpp"
 #include "runtime/server/server.hpp"
 
+#include <array>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,10 +34,11 @@ public:
   void set_socket(std::shared_ptr<server> socket);
 
   // What the hub must not forget when it crashes: who wants what, and how far each partition has been published.
-  struct progress {
-    std::uint64_t next_event = 0, next_bar = 0; // offsets
-    bool wants_events = false, wants_bars = false;
+  struct stream {
+    std::uint64_t next = 0; // offset
+    bool wanted = false;    // by anyone
   };
+  using progress = std::array<stream, 4>; // of a partition: events, and the derived topics
   void remember(std::uint64_t id, const std::set<channel_pattern>& patterns);
   void remember(std::uint16_t partition, progress how_far);
   std::map<std::uint64_t, std::set<channel_pattern>> remembered_subscriptions() const;
@@ -61,9 +63,8 @@ struct hub_state {
 
 private:
   struct partition_feed {
-    std::uint64_t next_event = 0, next_bar = 0; // offsets
-    bool pulling_events = false, pulling_bars = false;
-    bool wants_events = false, wants_bars = false;
+    client_links::progress streams;
+    std::array<bool, 4> pulling{};
     caf::actor_addr appender;
   };
   struct outgoing {
@@ -74,19 +75,20 @@ private:
   };
 
   void on_entries(const fresh_entries& fresh);
-  void on_bars(const fresh_bars& fresh);
+  void on_derived(const fresh_derived& fresh);
   void on_subscription(const subscription_change& change);
   void on_sys_event(const sys_event& what);
   void on_pulse();
   void pull_all();
   void pull(std::uint16_t partition);
   void add_ticks(std::uint16_t partition, const log_entry& entry);
-  void add_bars(std::uint16_t partition, const derived_record& record);
+  void add_derived(std::uint16_t partition, const derived_record& record);
+  const std::vector<subscription_table::group_id>& groups_of(const derived& item);
+  void finish_pull(std::uint16_t partition);
   void add(const std::vector<subscription_table::group_id>& groups, std::string_view text);
   bool has_room_for_more();
   void forget_receivers();
   void skip_what_is_trimmed(topic where, std::uint16_t partition, std::uint64_t& next) const;
-  void note_progress(std::uint16_t partition);
   void flush();
   void answer(const subscription_change& change, const connection_ptr& to);
   status_report status() const;

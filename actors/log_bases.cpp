@@ -2,27 +2,36 @@
 
 #include "messages/value/bytes.hpp"
 
+#include <array>
+
 namespace finstream {
 
 namespace {
 
 struct saved_base {
   log_base base;
-  std::string state;
+  stage_states states;
 };
+
+// What comes of the events, and where each topic of it begins at the base.
+std::array<std::pair<topic, std::uint64_t*>, 4> topics_of(log_base& x) {
+  return {{{topic::bars, &x.next_bar},
+           {topic::rejected, &x.next_rejected},
+           {topic::features, &x.next_features},
+           {topic::signals, &x.next_signal}}};
+}
 
 std::string base_key(std::uint16_t partition, std::size_t slot) {
   return "base/" + std::to_string(partition) + "/" + std::to_string(slot);
 }
 
-std::string pack(const log_base& base, std::string_view state) {
+std::string pack(const log_base& base, const stage_states& states) {
   std::string bytes;
   byte_writer out{bytes};
   out.signed_number(base.log_ts.ns);
   out.number(base.offset);
-  out.number(base.next_bar);
-  out.number(base.next_rejected);
-  out.text(state);
+  for (auto next : {base.next_bar, base.next_rejected, base.next_features, base.next_signal}) out.number(next);
+  for (auto* x : {&states.window, &states.features, &states.inference}) out.text(*x);
   return bytes;
 }
 
@@ -35,22 +44,20 @@ expected<std::optional<saved_base>> read_base(const bus& log, std::uint16_t part
   saved_base out;
   out.base.log_ts.ns = in.signed_number();
   out.base.offset = in.number();
-  out.base.next_bar = in.number();
-  out.base.next_rejected = in.number();
-  out.state = in.text();
+  for (auto* next : {&out.base.next_bar, &out.base.next_rejected, &out.base.next_features, &out.base.next_signal})
+    *next = in.number();
+  for (auto* x : {&out.states.window, &out.states.features, &out.states.inference}) *x = in.text();
   if (!in.done()) return fail(errc::corrupt_record, "a place where the log may begin cannot be read");
   return out;
 }
 
 } // namespace
 
-expected<log_base> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset, partition_stage& stage) {
+expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset) {
   for (std::size_t slot = 0; slot < retention::slots; ++slot) {
     auto saved = read_base(log, partition, slot);
     if (!saved) return tl::unexpected{saved.error()};
-    if (!*saved || (*saved)->base.offset != offset) continue;
-    if (auto loaded = stage.load((*saved)->state); !loaded) return tl::unexpected{loaded.error()};
-    return (*saved)->base;
+    if (*saved && (*saved)->base.offset == offset) return std::pair{(*saved)->base, std::move((*saved)->states)};
   }
   return fail(errc::trimmed, "partition " + std::to_string(partition) + ": the log begins at offset " +
                                std::to_string(offset) + ", and what the stage was there is not known");
@@ -65,16 +72,23 @@ expected<void> log_trimmer::recover() {
   return {};
 }
 
-void log_trimmer::add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, std::string_view state) {
+void log_trimmer::add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, const stage_states& states) {
   added_.reset();
   if (!kept_.wants_base(log_ts)) return;
-  auto events = log_.range(topic::events, partition_), bars = log_.range(topic::bars, partition_),
-       rejected = log_.range(topic::rejected, partition_);
-  if (!events || !bars || !rejected) return; // the write that follows will say why
-  log_base base{log_ts, dealt_with, bars->next, rejected->next};
-  for (auto& record : tx.appends) (record.where == topic::bars ? base.next_bar : base.next_rejected) += record.count;
+  log_base base;
+  base.log_ts = log_ts;
+  base.offset = dealt_with;
+  for (auto [where, next] : topics_of(base)) {
+    auto range = log_.range(where, partition_);
+    if (!range) return; // the write that follows will say why
+    *next = range->next;
+    for (auto& record : tx.appends)
+      if (record.where == where) *next += record.count;
+  }
+  auto events = log_.range(topic::events, partition_);
+  if (!events) return;
   auto slot = kept_.next_slot(events->head);
-  tx.writes.push_back({stage_table, base_key(partition_, slot), pack(base, state)});
+  tx.writes.push_back({stage_table, base_key(partition_, slot), pack(base, states)});
   added_ = {slot, base};
 }
 
@@ -84,9 +98,11 @@ expected<void> log_trimmer::on_written() {
   kept_.put(slot, base);
   auto cut = kept_.newest_to_cut_at(base.log_ts);
   if (!cut) return {};
-  for (auto [where, offset] : {std::pair{topic::events, cut->offset}, std::pair{topic::bars, cut->next_bar},
-                               std::pair{topic::rejected, cut->next_rejected}})
-    if (auto trimmed = log_.trim(where, partition_, offset); !trimmed) return tl::unexpected{trimmed.error()};
+  if (auto trimmed = log_.trim(topic::events, partition_, cut->offset); !trimmed)
+    return tl::unexpected{trimmed.error()};
+  auto at = *cut;
+  for (auto [where, next] : topics_of(at))
+    if (auto trimmed = log_.trim(where, partition_, *next); !trimmed) return tl::unexpected{trimmed.error()};
   return {};
 }
 

@@ -11,9 +11,8 @@
 
 namespace finstream {
 
-// The base at `offset`; `stage` becomes as it was there. Errors: trimmed, if there is none; those of the log and of
-// partition_stage::load().
-expected<log_base> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset, partition_stage& stage);
+// The base at `offset`, and the stages as they were there. Errors: trimmed, if there is none; those of the log.
+expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset);
 
 // The appender's: adds bases to its transactions, and trims the log when they are written.
 class log_trimmer {
@@ -21,8 +20,8 @@ public:
   log_trimmer(bus& log, std::uint16_t partition, nanoseconds keep) : log_{log}, partition_{partition}, kept_{keep} {}
 
   expected<void> recover(); // errors: io_failure, corrupt_record
-  // Adds a base to `tx`, which holds outputs only, if it is time for one; `state` is the stage's before `dealt_with`.
-  void add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, std::string_view state);
+  // Adds a base to `tx`, which holds outputs only, if it is time for one; `states` are those before `dealt_with`.
+  void add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, const stage_states& states);
   // The transaction is in the log. Errors: those of bus::trim().
   expected<void> on_written();
 

@@ -1,14 +1,16 @@
 #include "actors/log_entries.hpp"
 
 #include "messages/codec/event_codec.hpp"
-#include "messages/codec/json.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "messages/value/bytes.hpp"
+
+#include <algorithm>
+#include <iterator>
 
 namespace finstream {
 
 namespace {
-constexpr std::size_t most_items_of_record = 4096; // of topic `bars`: about a mebibyte
+constexpr std::size_t most_items_of_record = 4096; // of bars, about a mebibyte
 } // namespace
 
 expected<log_entry_ptr> to_log_entry(record from) {
@@ -34,7 +36,12 @@ expected<log_entry_ptr> to_log_entry(record from) {
     out->source = std::move(*source);
     break;
   }
-  case record_kind::start: out->rules = std::move(from.payload); break;
+  case record_kind::start: {
+    auto rules = stage_rules_from_msgpack(from.payload);
+    if (!rules) return at(rules.error());
+    out->rules = std::move(*rules);
+    break;
+  }
   case record_kind::clock: break;
   default: return at({errc::corrupt_record, "a record of this kind does not belong there"});
   }
@@ -51,6 +58,28 @@ expected<derived_record_ptr> to_derived_record(const record& from) {
   return out;
 }
 
+topic topic_of(derived_topic where) {
+  switch (where) {
+  case derived_topic::bars: return topic::bars;
+  case derived_topic::features: return topic::features;
+  case derived_topic::signals: return topic::signals;
+  }
+  stop_on_bug("there is no such derived topic");
+}
+
+std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> items, timestamp log_ts) {
+  std::vector<std::shared_ptr<derived_record>> out;
+  for (std::size_t first = 0; first < items.size(); first += most_items_of_record) {
+    auto record = std::make_shared<derived_record>();
+    record->log_ts = log_ts;
+    auto last = std::min(items.size(), first + most_items_of_record);
+    record->items.assign(std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(first)),
+                         std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(last)));
+    out.push_back(std::move(record));
+  }
+  return out;
+}
+
 new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch) {
   return {topic::events, partition,           record_kind::events, static_cast<std::uint32_t>(batch.rows.size()),
           log_ts,        encode_events(batch)};
@@ -60,89 +89,14 @@ new_record source_record(std::uint16_t partition, timestamp log_ts, const source
   return {topic::events, partition, record_kind::source, 1, log_ts, to_msgpack(what)};
 }
 
-new_record bars_record(std::uint16_t partition, const derived_record& what) {
-  return {topic::bars,       partition,
-          record_kind::bars, static_cast<std::uint32_t>(what.items.size()),
-          what.log_ts,       to_msgpack(what.items)};
+new_record derived_record_of(derived_topic where, std::uint16_t partition, const derived_record& what) {
+  return {topic_of(where),      partition,
+          record_kind::outputs, static_cast<std::uint32_t>(what.items.size()),
+          what.log_ts,          to_msgpack(what.items)};
 }
 
 new_record dead_letter_record(topic where, std::uint16_t partition, timestamp log_ts, const dead_letter& what) {
   return {where, partition, record_kind::dead_letter, 1, log_ts, to_msgpack(what)};
-}
-
-// ---- the stage
-
-expected<void> partition_stage::apply(const log_entry& entry) {
-  switch (static_cast<record_kind>(entry.kind)) {
-  case record_kind::start: {
-    auto rules = bar_rules::load(entry.rules);
-    if (!rules) return tl::unexpected{rules.error()};
-    if (stage_)
-      stage_->on_start(entry.log_ts, *rules);
-    else
-      stage_.emplace(std::move(*rules));
-    break;
-  }
-  case record_kind::events:
-    if (stage_) stage_->on_events(entry.offset, entry.log_ts, *entry.events);
-    break;
-  case record_kind::source:
-    if (stage_) stage_->on_source(entry.log_ts, entry.source);
-    break;
-  case record_kind::clock:
-    if (stage_) stage_->on_clock(entry.log_ts);
-    break;
-  default: break;
-  }
-  if (!stage_) return fail(errc::corrupt_record, "the log does not begin with its rules");
-  output_ = stage_->take_output();
-  return {};
-}
-
-std::vector<derived_record_ptr> partition_stage::take_bars(const log_entry& entry) {
-  std::vector<derived_record_ptr> out;
-  auto items = std::exchange(output_.records, {});
-  for (std::size_t first = 0; first < items.size(); first += most_items_of_record) {
-    auto record = std::make_shared<derived_record>();
-    record->cause = entry.offset;
-    record->log_ts = entry.log_ts;
-    auto last = std::min(items.size(), first + most_items_of_record);
-    record->items.assign(std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(first)),
-                         std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(last)));
-    out.push_back(std::move(record));
-  }
-  return out;
-}
-
-std::optional<rejected_record> partition_stage::take_rejected(const log_entry& entry) {
-  if (output_.rejected.empty()) return std::nullopt;
-  rejected_record out{entry.offset, entry.log_ts, {}};
-  for (auto& x : std::exchange(output_.rejected, {})) {
-    dead_letter letter;
-    letter.feed = entry.events ? entry.events->feed : x.event.provider;
-    letter.seen_ts = entry.log_ts;
-    letter.code = x.code;
-    auto id = event_id({x.event.provider, x.event.symbol}, x.event.src_ts, x.event.seq);
-    letter.reason = x.code == errc::late
-                      ? id + " came " + std::to_string(x.lateness / millisecond) + " ms after its bars were closed"
-                      : id + " would make the sums of its bar overflow";
-    letter.byte_offset = x.offset;
-    event_batch one;
-    one.ingest_ts = x.event.ingest_ts;
-    one.keys = std::make_shared<std::vector<series_key>>(1, series_key{x.event.provider, x.event.symbol});
-    one.intervals.push_back(x.event.interval);
-    event_row row{x.event.src_ts, x.event.seq, x.event.values, 0, x.event.kind, 1};
-    append_tick_json(letter.bytes, one, row, std::to_string(x.offset));
-    out.items.push_back(std::move(letter));
-  }
-  return out;
-}
-
-expected<void> partition_stage::load(std::string_view snapshot) {
-  auto loaded = bar_stage::load(snapshot);
-  if (!loaded) return tl::unexpected{loaded.error()};
-  stage_ = std::move(*loaded);
-  return {};
 }
 
 // ---- tables
@@ -159,18 +113,21 @@ std::uint64_t offset_from_text(std::string_view text) {
   return out;
 }
 
-std::string pack_snapshot(std::uint64_t offset, std::string_view state) {
+std::string pack_snapshot(std::uint64_t offset, const stage_states& states) {
   std::string bytes;
   byte_writer out{bytes};
   out.number(offset);
-  out.text(state);
+  for (auto* x : {&states.window, &states.features, &states.inference}) out.text(*x);
   return bytes;
 }
 
-std::pair<std::uint64_t, std::string> unpack_snapshot(std::string_view bytes) {
+std::pair<std::uint64_t, stage_states> unpack_snapshot(std::string_view bytes) {
   byte_reader in{bytes};
   auto offset = in.number();
-  return {offset, std::string{in.text()}};
+  stage_states states;
+  for (auto* x : {&states.window, &states.features, &states.inference}) *x = in.text();
+  if (!in.done()) return {};
+  return {offset, std::move(states)};
 }
 
 std::string pack_resume_point(const resume_point& x) {

@@ -12,14 +12,16 @@ void node_metrics::declare(const std::vector<std::string>& feeds, int partitions
     actor_restarts("/feeds/" + feed);
   }
   for (int p = 0; p < partitions; ++p) {
-    log_records(p), open_windows(p), consumer_lag_ms(p);
-    for (auto* child : {"appender", "window"}) actor_restarts("/partitions/" + std::to_string(p) + "/" + child);
+    log_records(p), open_windows(p), consumer_lag_ms(p), feature_vectors(p);
+    for (auto* child : {"appender", "inference", "features", "window"})
+      actor_restarts("/partitions/" + std::to_string(p) + "/" + child);
   }
   for (auto code : {errc::malformed_line, errc::missing_field, errc::bad_field, errc::precision, errc::overflow,
                     errc::line_too_long, errc::not_utf8, errc::future})
     errors("ingestor", std::string{to_string(code)});
   for (auto code : {errc::late, errc::overflow}) errors("window", std::string{to_string(code)});
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
+  features_update_seconds(), inference_seconds("rules");
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
   in_
@@ -63,6 +65,23 @@ counter& node_metrics::bars_flushed(const std::string& window_ms, const std::str
 }
 counter& node_metrics::rows_flushed(const std::string& window_ms) {
   return in_.make_counter("microbatch_flush_rows", "Bars written to the bar store.", {"window_ms"}, {window_ms});
+}
+counter& node_metrics::feature_vectors(int partition) {
+  return in_.make_counter("finstream_feature_vectors_total", "Feature vectors published.", {"partition"},
+                          {std::to_string(partition)});
+}
+histogram& node_metrics::features_update_seconds() {
+  return in_.make_histogram("features_update_duration_seconds",
+                            "How long the features of one step's bars took, of all symbols and windows together.",
+                            latency_bounds_seconds(), {"symbol", "window"}, {"all", "all"});
+}
+histogram& node_metrics::inference_seconds(const std::string& adapter) {
+  return in_.make_histogram("inference_eval_duration_seconds", "How long the adapter took for one step's features.",
+                            latency_bounds_seconds(), {"adapter"}, {adapter});
+}
+counter& node_metrics::signals_emitted(const std::string& name, const std::string& adapter) {
+  return in_.make_counter("signals_emitted_total", "Signals published, by rule or model.", {"name", "adapter"},
+                          {name, adapter});
 }
 gauge& node_metrics::open_windows(int partition) {
   return in_.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition)});

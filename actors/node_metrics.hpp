@@ -25,6 +25,10 @@ public:
   metrics::counter& log_records(int partition);
   metrics::counter& bars_flushed(const std::string& window_ms, const std::string& symbol);
   metrics::counter& rows_flushed(const std::string& window_ms);
+  metrics::counter& feature_vectors(int partition);
+  metrics::histogram& features_update_seconds();
+  metrics::histogram& inference_seconds(const std::string& adapter);
+  metrics::counter& signals_emitted(const std::string& name, const std::string& adapter);
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
   metrics::histogram& write_seconds();

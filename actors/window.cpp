@@ -42,25 +42,31 @@ void window_state::recover() {
   consumer_lag_ms_ = &context_->metrics->consumer_lag_ms(partition_);
   auto range = context_->log->range(topic::events, partition_);
   if (range) next_ = range->head;
-  if (load_snapshot() || next_ == 0) return;
-  if (auto loaded = load_base(*context_->log, partition_, next_, stage_); !loaded)
-    throw std::runtime_error("the log cannot be gone over: " + loaded.error().message);
+  auto states = load_snapshot();
+  if (!states && next_ != 0) {
+    auto base = load_base(*context_->log, partition_, next_);
+    if (!base) throw std::runtime_error("the log cannot be gone over: " + base.error().message);
+    states = std::move(base->second);
+    if (auto loaded = stage_.load(states->window); !loaded)
+      throw std::runtime_error("the log cannot be gone over: " + loaded.error().message);
+  }
+  result_.begin_with = states.value_or(stage_states{});
 }
 
-// False if there is none of use. The log is the truth: without a snapshot it is only a longer way.
-bool window_state::load_snapshot() {
+// Nothing if there is none of use. The log is the truth: without a snapshot it is only a longer way.
+std::optional<stage_states> window_state::load_snapshot() {
   auto saved = context_->log->get(stage_table, snapshot_key(partition_));
-  if (!saved || !*saved) return false;
-  auto [offset, state] = unpack_snapshot(**saved);
-  if (state.empty()) return false;
-  if (auto loaded = stage_.load(state); !loaded) {
+  if (!saved || !*saved) return std::nullopt;
+  auto [offset, states] = unpack_snapshot(**saved);
+  if (states.window.empty()) return std::nullopt;
+  if (auto loaded = partition_stages{}.load(states); !loaded) {
     log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset,
                  loaded.error().message);
-    stage_ = {};
-    return false;
+    return std::nullopt;
   }
+  ensure(stage_.load(states.window).has_value(), "a state that could be loaded can be loaded again");
   next_ = snapshot_at_ = offset;
-  return true;
+  return states;
 }
 
 void window_state::pull() {
@@ -104,35 +110,35 @@ void window_state::read_from_log() {
 
 void window_state::apply(const log_entry& entry) {
   auto began = context_->time->monotonic();
-  if (auto applied = stage_.apply(entry); !applied) throw std::runtime_error(applied.error().message);
+  auto step = stage_.apply(entry);
+  if (!step) throw std::runtime_error(step.error().message);
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
-  for (auto& bars : stage_.take_bars(entry)) result_.bars.push_back(std::move(bars));
+  if (step->rules || !step->bars.empty() || !step->rejected.empty()) result_.steps.push_back(std::move(*step));
   consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
-  if (auto rejected = stage_.take_rejected(entry)) result_.rejected.push_back(std::move(*rejected));
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
 }
 
-// Whatever there is to write goes to the appender; the next pull waits behind it in the appender's mailbox.
+// Whatever there is to write goes down the line; no more is pulled before it is written.
 void window_state::hand_in() {
   if (underway_) return;
   if (snapshot_due_ && next_ != snapshot_at_) {
-    result_.snapshot = stage_.save();
+    result_.snapshot = stage_states{stage_.save(), {}, {}}; // the others add theirs
     snapshot_at_ = next_;
   }
   snapshot_due_ = false;
   auto open = stage_.has_open_windows();
   open_windows_->set(static_cast<double>(stage_.open_windows()));
-  if (result_.bars.empty() && result_.rejected.empty() && !result_.snapshot && open == said_open_) {
+  if (result_.steps.empty() && !result_.snapshot && open == said_open_) {
     if (stopping_) self_->quit();
     return;
   }
-  auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
-  if (!appender) return;
+  auto next = context_->where->find_as<features_actor>(partition_path(partition_, "features"));
+  if (!next) return; // it has crashed, and its supervisor starts this actor again after it
   result_.dealt_with = next_;
   result_.open_windows = said_open_ = open;
   underway_ = true;
-  self_->send(appender, verb::commit_v, std::exchange(result_, {}), commit_listener{self_});
+  self_->send(next, verb::commit_v, std::make_shared<stage_result>(std::exchange(result_, {})), commit_listener{self_});
 }
 
 void window_state::on_committed(std::uint64_t) {

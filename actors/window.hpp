@@ -1,12 +1,15 @@
 // WINDOW: the bars of one partition. It pulls the log's entries from the appender, or reads them from the log where it
-// is behind, gives them to the pure stage, and hands what comes of it back to the appender to be written.
+// is behind, gives them to the pure stage, and hands what comes of it to the features, which hand it on: so it comes to
+// the appender with the outputs of all stages, and is written at once.
 //
 // It keeps at most one result underway, so nothing can pile up. A restart loads the last snapshot and goes over the log
-// from there; what is already written is computed again and recognised by the appender.
+// from there; what is already written is computed again and recognised by the appender. The stages behind it begin
+// where its first result says, so the states of all of them are always of the same place in the log.
 #pragma once
 
 #include "actors/context.hpp"
 #include "actors/log_entries.hpp"
+#include "actors/stages.hpp"
 #include "messages/protocols.hpp"
 
 namespace finstream {
@@ -22,7 +25,7 @@ struct window_state {
 
 private:
   void recover();
-  bool load_snapshot();
+  std::optional<stage_states> load_snapshot();
   void on_entries(const fresh_entries& fresh);
   void on_committed(std::uint64_t dealt_with);
   void on_pulse();
@@ -38,7 +41,7 @@ private:
   node_context* context_ = nullptr;
   std::uint16_t partition_ = 0;
   std::string path_;
-  partition_stage stage_;
+  window_stage stage_;
   std::uint64_t next_ = 0; // offset of the next entry to look at
   stage_result result_;    // being put together
   bool underway_ = false;  // a result is with the appender

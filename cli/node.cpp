@@ -1,7 +1,9 @@
 #include "cli/node.hpp"
 
 #include "actors/appender.hpp"
+#include "actors/features.hpp"
 #include "actors/gateway.hpp"
+#include "actors/inference.hpp"
 #include "actors/ingestor.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"
@@ -23,7 +25,7 @@ namespace finstream {
 
 namespace {
 
-bar_rules rules_from(const settings& config) {
+bar_rules bar_rules_from(const settings& config) {
   bar_rules rules;
   auto& w = config.windows;
   rules.intervals = w.intervals;
@@ -53,9 +55,20 @@ expected<void> hold_partitions(bus& log, int partitions) {
 
 // ---- the cast, as data
 
+template <class State> void add_stage(supervisor_plan& plan, node_context* context, std::uint16_t partition) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  plan.children.push_back(
+    {{State::name, restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+       return caf::actor_cast<caf::actor>(
+         spawn_metered<State>(system, *context->where, path, [=](State& state) { state.prepare(context, partition); }));
+     }});
+}
+
 supervised_child partition_child(node_context* context, std::uint16_t partition) {
   supervisor_plan plan;
-  plan.on_crash = strategy::rest_for_one; // a window reads from its appender: it starts again with it
+  // Everyone hands on to one who was started before: if that one crashes, he starts again with it. The window is the
+  // last, and starts again with all, for it tells the others where to begin.
+  plan.on_crash = strategy::rest_for_one;
   plan.max_restarts = context->config->supervisor.max_restarts;
   plan.period = context->config->supervisor.period_ms * millisecond;
   auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
@@ -64,11 +77,9 @@ supervised_child partition_child(node_context* context, std::uint16_t partition)
        return caf::actor_cast<caf::actor>(spawn_metered<appender_state, caf::detached>(
          system, *context->where, path, [=](appender_state& state) { state.prepare(context, partition); }));
      }});
-  plan.children.push_back(
-    {{"window", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
-       return caf::actor_cast<caf::actor>(spawn_metered<window_state>(
-         system, *context->where, path, [=](window_state& state) { state.prepare(context, partition); }));
-     }});
+  add_stage<inference_state>(plan, context, partition);
+  add_stage<features_state>(plan, context, partition);
+  add_stage<window_state>(plan, context, partition);
   return {
     {std::to_string(partition), restart_kind::permanent, patience},
     [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
@@ -131,7 +142,7 @@ expected<void> node::open(const std::string& program_directory) {
   context_.where = &where_;
   context_.figures = &figures_;
   context_.seed = std::random_device{}();
-  context_.rules = rules_from(config_).save();
+  context_.rules.bars = bar_rules_from(config_).save();
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
   std::vector<std::string> feeds;

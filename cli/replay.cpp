@@ -1,18 +1,23 @@
-// finstream replay: goes over the log again through the stages that made the bars. With --verify it compares every
-// derived byte with what is stored: a difference means that a stage looked at something other than the log.
+// finstream replay: goes over the log again through the stages that made bars, features and signals. With --verify it
+// compares every derived byte with what is stored: a difference means that a stage looked at something other than the
+// log.
 #include "cli/commands.hpp"
 
 #include "actors/log_bases.hpp"
+#include "actors/stages.hpp"
 #include "messages/codec/json.hpp"
 #include "messages/codec/line_parser.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "runtime/store/bar_store.hpp"
+#include "runtime/store/feature_store.hpp"
+#include "runtime/store/signal_store.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <fmt/core.h>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -25,7 +30,7 @@ constexpr std::size_t read_bytes = 4u << 20;
 constexpr int most_differences_told = 20;
 
 struct outcome {
-  std::uint64_t events = 0, records = 0, bars = 0;
+  std::uint64_t events = 0, records = 0, bars = 0, vectors = 0, signals = 0;
   std::uint64_t differences = 0;
   std::uint64_t stored_bars = 0; // bars that the bar store holds as they were made
   std::uint64_t head = 0;        // of one partition's log
@@ -77,89 +82,144 @@ void compare(outcome& out, derived_reader& stored, const new_record& made, const
                          there->offset));
 }
 
-void print_bar(const bar& x) {
+void print_item(const derived& x) {
+  if (std::holds_alternative<end_of_interval>(x)) return;
   std::string line;
-  append_bar_json(line, x, "");
+  append_derived_json(line, x, "");
   fmt::print("{}\n", line);
 }
 
-expected<void> compare_with_store(outcome& out, const bus& log, const bar& made) {
-  auto expected_row = bar_write(made);
-  auto stored = log.get(bars_table, expected_row.key);
+void count(outcome& out, const derived& x) {
+  out.bars += std::holds_alternative<bar>(x) ? 1 : 0;
+  out.vectors += std::holds_alternative<feature_vector>(x) ? 1 : 0;
+  out.signals += std::holds_alternative<signal>(x) ? 1 : 0;
+}
+
+// The row that the stores must hold for it; nothing for an end of interval.
+std::optional<table_write> row_of(const derived& x) {
+  if (auto* b = std::get_if<bar>(&x)) return bar_write(*b);
+  if (auto* v = std::get_if<feature_vector>(&x)) return feature_write(*v);
+  if (auto* s = std::get_if<signal>(&x)) return signal_write(*s);
+  return std::nullopt;
+}
+
+// Where a bar or a feature vector was revised, the store holds what came last: that is compared when it comes.
+expected<void> compare_with_store(outcome& out, const bus& log, const derived& made) {
+  auto row = row_of(made);
+  if (!row) return {};
+  auto stored = log.get(row->table, row->key);
   if (!stored) return tl::unexpected{stored.error()};
   auto name = [&] {
-    return fmt::format("{} {} {}", made.symbol, span_to_string(made.interval), to_string(made.start));
+    std::string text;
+    append_derived_json(text, made, "");
+    return text;
   };
   if (!*stored)
-    out.differ("the bar store lacks a bar that the replay gives: " + name());
-  else if (**stored != *expected_row.value)
-    out.differ("the bar store has a bar that differs from the replay's: " + name());
-  if (*stored) ++out.stored_bars;
+    out.differ("the store lacks what the replay gives: " + name());
+  else if (**stored != *row->value)
+    out.differ("the store differs from the replay, which gives: " + name());
+  if (*stored && std::holds_alternative<bar>(made)) ++out.stored_bars;
   return {};
 }
 
-expected<outcome> replay_partition(const bus& log, std::uint16_t partition, bool verify) {
-  outcome out;
-  auto range = log.range(topic::events, partition);
-  if (!range) return tl::unexpected{range.error()};
-  partition_stage stage;
-  log_base base; // the log's beginning, if it is not its very first record
-  if (range->head != 0) {
-    auto loaded = load_base(log, partition, range->head, stage);
-    if (!loaded) return tl::unexpected{loaded.error()};
-    base = *loaded;
-  }
-  out.head = range->head;
-  std::uint64_t dealt_with = 0;
-  auto saved = log.get(stage_table, dealt_with_key(partition));
-  if (!saved) return tl::unexpected{saved.error()};
-  if (*saved) dealt_with = offset_from_text(**saved);
-  derived_reader bars{log, topic::bars, partition, base.next_bar},
-    rejected{log, topic::rejected, partition, base.next_rejected};
-  for (auto offset = range->head; offset < range->next;) {
-    auto records = log.read(topic::events, partition, offset, read_bytes);
-    if (!records) return tl::unexpected{records.error()};
-    if (records->empty()) break;
-    for (auto& r : *records) {
-      offset = r.next();
-      ++out.records;
-      auto entry = to_log_entry(std::move(r));
-      if (!entry) return tl::unexpected{entry.error()};
-      if ((*entry)->events) out.events += (*entry)->events->rows.size();
-      if (auto applied = stage.apply(**entry); !applied) return tl::unexpected{applied.error()};
-      auto made = stage.take_bars(**entry);
-      auto refused = stage.take_rejected(**entry);
-      // The node may have been stopped before it had written what the last records give.
-      if (verify && (*entry)->offset >= dealt_with) continue;
-      for (auto& record : made) {
-        if (verify) compare(out, bars, bars_record(partition, *record), "bars");
-        for (auto& item : record->items) {
-          auto* b = std::get_if<bar>(&item);
-          if (b == nullptr) continue;
-          ++out.bars;
-          if (!verify)
-            print_bar(*b);
-          else if (auto compared = compare_with_store(out, log, *b); !compared)
-            return tl::unexpected{compared.error()};
-        }
+// Goes over a partition's log beside what is stored of it.
+class partition_replay {
+public:
+  partition_replay(const bus& log, std::uint16_t partition, bool verify)
+    : log_{log}, partition_{partition}, verify_{verify} {}
+
+  expected<outcome> run() {
+    auto range = log_.range(topic::events, partition_);
+    if (!range) return tl::unexpected{range.error()};
+    out_.head = range->head;
+    if (auto begun = begin_at(range->head); !begun) return tl::unexpected{begun.error()};
+    for (auto offset = range->head; offset < range->next;) {
+      auto records = log_.read(topic::events, partition_, offset, read_bytes);
+      if (!records) return tl::unexpected{records.error()};
+      if (records->empty()) break;
+      for (auto& r : *records) {
+        offset = r.next();
+        if (auto done = take(std::move(r)); !done) return tl::unexpected{done.error()};
       }
-      if (refused && verify)
-        for (auto& letter : refused->items)
-          compare(out, rejected, dead_letter_record(topic::rejected, partition, refused->log_ts, letter),
-                  "rejected events");
     }
+    if (verify_)
+      if (auto rest = find_surplus(); !rest) return tl::unexpected{rest.error()};
+    return std::move(out_);
   }
-  if (verify) {
-    while (bars.next() != nullptr)
-      out.differ(fmt::format("bars of partition {}: a record is stored that the replay does not give", partition));
-    while (rejected.next() != nullptr)
-      out.differ(
-        fmt::format("rejected events of partition {}: a record is stored that the replay does not give", partition));
-    for (auto* reader : {&bars, &rejected})
-      if (reader->failed()) return tl::unexpected{*reader->failed()};
+
+private:
+  expected<void> begin_at(std::uint64_t head) {
+    log_base base; // the log's beginning, if it is not its very first record
+    if (head != 0) {
+      auto loaded = load_base(log_, partition_, head);
+      if (!loaded) return tl::unexpected{loaded.error()};
+      if (auto begun = stages_.load(loaded->second); !begun) return begun;
+      base = loaded->first;
+    }
+    auto saved = log_.get(stage_table, dealt_with_key(partition_));
+    if (!saved) return tl::unexpected{saved.error()};
+    if (*saved) dealt_with_ = offset_from_text(**saved);
+    for (auto [where, next] :
+         {std::pair{topic::bars, base.next_bar}, std::pair{topic::features, base.next_features},
+          std::pair{topic::signals, base.next_signal}, std::pair{topic::rejected, base.next_rejected}})
+      stored_.emplace(where, derived_reader{log_, where, partition_, next});
+    return {};
   }
-  return out;
-}
+
+  expected<void> take(record from) {
+    ++out_.records;
+    auto entry = to_log_entry(std::move(from));
+    if (!entry) return tl::unexpected{entry.error()};
+    if ((*entry)->events) out_.events += (*entry)->events->rows.size();
+    auto step = stages_.apply(**entry);
+    if (!step) return tl::unexpected{step.error()};
+    // The node may have been stopped before it had written what the last records give.
+    if (verify_ && step->cause >= dealt_with_) return {};
+    for (auto [where, items] :
+         {std::pair{derived_topic::bars, &step->bars}, std::pair{derived_topic::features, &step->features},
+          std::pair{derived_topic::signals, &step->signals}})
+      for (auto& made : to_records(std::move(*items), step->log_ts))
+        if (auto done = take(where, *made); !done) return done;
+    if (verify_)
+      for (auto& letter : step->rejected)
+        compare_next(dead_letter_record(topic::rejected, partition_, step->log_ts, letter));
+    return {};
+  }
+
+  expected<void> take(derived_topic where, const derived_record& made) {
+    if (verify_) compare_next(derived_record_of(where, partition_, made));
+    for (auto& item : made.items) {
+      count(out_, item);
+      if (!verify_)
+        print_item(item);
+      else if (auto compared = compare_with_store(out_, log_, item); !compared)
+        return compared;
+    }
+    return {};
+  }
+
+  void compare_next(const new_record& made) {
+    compare(out_, stored_.at(made.where), made, std::string{to_string(made.where)}.c_str());
+  }
+
+  expected<void> find_surplus() {
+    for (auto& [where, reader] : stored_) {
+      while (reader.next() != nullptr)
+        out_.differ(fmt::format("{} of partition {}: a record is stored that the replay does not give",
+                                to_string(where), partition_));
+      if (reader.failed()) return tl::unexpected{*reader.failed()};
+    }
+    return {};
+  }
+
+  const bus& log_;
+  std::uint16_t partition_;
+  bool verify_;
+  partition_stages stages_;
+  std::uint64_t dealt_with_ = 0;
+  std::map<topic, derived_reader> stored_;
+  outcome out_;
+};
 
 // Every bar that the replay gives has been looked up: what the store holds beyond these, the replay did not give. Bars
 // of events older than the log are left out; `heads` says, by partition, where it begins. The bars of a quote have the
@@ -199,15 +259,15 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   std::vector<std::uint64_t> heads(static_cast<std::size_t>(partitions));
   auto work = [&] {
     for (int p = next++; p < partitions; p = next++) {
-      auto one = replay_partition(**log, static_cast<std::uint16_t>(p), verify);
+      auto one = partition_replay{**log, static_cast<std::uint16_t>(p), verify}.run();
       std::lock_guard lock{mutex};
       if (!one) {
         failed = one.error();
         continue;
       }
       heads[static_cast<std::size_t>(p)] = one->head;
-      all.events += one->events, all.records += one->records, all.bars += one->bars,
-        all.differences += one->differences, all.stored_bars += one->stored_bars;
+      all.events += one->events, all.records += one->records, all.bars += one->bars, all.vectors += one->vectors,
+        all.signals += one->signals, all.differences += one->differences, all.stored_bars += one->stored_bars;
       all.told.insert(all.told.end(), one->told.begin(), one->told.end());
     }
   };
@@ -219,8 +279,9 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   if (!verify) return 0;
   count_store(**log, all, heads);
   for (auto& line : all.told) fmt::print("{}\n", line);
-  fmt::print("{} events in {} records of {} replayed: {} bars, {} differences\n", all.events, all.records,
-             counted(static_cast<std::size_t>(partitions), "partition"), all.bars, all.differences);
+  fmt::print("{} events in {} records of {} replayed: {} bars, {} feature vectors, {} signals, {} differences\n",
+             all.events, all.records, counted(static_cast<std::size_t>(partitions), "partition"), all.bars, all.vectors,
+             all.signals, all.differences);
   return all.differences == 0 ? 0 : 1;
 }
 
@@ -233,11 +294,12 @@ void add_replay(CLI::App& app, chosen_command& chosen) {
     unsigned threads = 1;
   };
   auto o = std::make_shared<options>();
-  auto* verb = app.add_subcommand("replay", "Go over the log again, through the stages that made the bars");
+  auto* verb =
+    app.add_subcommand("replay", "Go over the log again, through the stages that made bars, features and signals");
   add_config_option(*verb, o->config);
   verb->add_flag(
     "--verify", o->verify,
-    "Compare every derived byte with what is stored, and count the differences, instead of printing the bars");
+    "Compare every derived byte with what is stored, and count the differences, instead of printing what comes");
   verb->add_option("--threads", o->threads, "Partitions replayed at a time")
     ->check(CLI::Range(1, 256))
     ->capture_default_str();

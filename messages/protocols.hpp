@@ -31,23 +31,28 @@ using append_listener = caf::typed_actor<
 
 // Reads the records of a partition as they come.
 using entry_reader = caf::typed_actor<caf::reacts_to<fresh_entries>>;
-using bar_reader = caf::typed_actor<caf::reacts_to<fresh_bars>>;
+using derived_reader = caf::typed_actor<caf::reacts_to<fresh_derived>>;
 using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::uint64_t>>;
 
+// Takes what the stages before it made of the log. At the end of the line the appender writes it, and answers with
+// `committed` and `dealt_with`.
+using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_ptr, commit_listener>>;
+
 // The one writer of a partition. Consumers pull from it; it answers when there is something.
-using appender_actor =
-  caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
-                   caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
-                   caf::reacts_to<verb::pull_bars, std::uint64_t, bar_reader>,
-                   // What the window made of the log; answered by `committed` with `dealt_with` once it is written.
-                   caf::reacts_to<verb::commit, stage_result, commit_listener>,
-                   // INTERNAL: log the passing of time; try again to write.
-                   caf::reacts_to<verb::pulse>>::extend_with<managed>;
+using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
+                                        caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
+                                        caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
+                                        // INTERNAL: log the passing of time; try again to write.
+                                        caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<managed>;
 
 // Events -> bars of one partition.
 using window_actor = caf::typed_actor<
   // INTERNAL: time for a checkpoint.
   caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::extend_with<managed>;
+
+// Bars -> features, and features -> signals. They act on what they are handed, and hand it on.
+using features_actor = result_taker::extend_with<managed>;
+using inference_actor = result_taker::extend_with<managed>;
 
 // One feed process -> the log.
 using ingestor_actor = caf::typed_actor<
@@ -65,7 +70,7 @@ using hub_actor = caf::typed_actor<
   // INTERNAL: look for appenders that have come back.
   caf::reacts_to<verb::pulse>,
   // From the server's thread: it was backed up and is no longer.
-  caf::reacts_to<verb::has_room>>::extend_with<entry_reader>::extend_with<bar_reader>::extend_with<managed>;
+  caf::reacts_to<verb::has_room>>::extend_with<entry_reader>::extend_with<derived_reader>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

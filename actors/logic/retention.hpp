@@ -17,6 +17,8 @@ struct log_base {
   std::uint64_t offset = 0;        // of topic events: the state is that before it
   std::uint64_t next_bar = 0;      // of topic bars: what comes of events from `offset` on begins here
   std::uint64_t next_rejected = 0; // of topic rejected, likewise
+  std::uint64_t next_features = 0;
+  std::uint64_t next_signal = 0;
 
   friend bool operator==(const log_base&, const log_base&) = default;
 };

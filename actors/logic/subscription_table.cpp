@@ -7,19 +7,33 @@
 
 namespace finstream {
 
-std::string channel_pattern::text() const {
+namespace {
+
+// The first segment.
+std::string_view name_of(channel_pattern::kind what) {
   switch (what) {
-  case kind::ticks: return "ticks." + symbol;
-  case kind::bars: return "bars." + interval + "." + symbol;
-  case kind::status: return "status";
+  case channel_pattern::kind::ticks: return "ticks";
+  case channel_pattern::kind::bars: return "bars";
+  case channel_pattern::kind::features: return "features";
+  case channel_pattern::kind::signals: return "signals";
+  case channel_pattern::kind::status: return "status";
   }
   return "";
+}
+
+} // namespace
+
+std::string channel_pattern::text() const {
+  auto out = std::string{name_of(what)};
+  if (what == kind::bars) out += "." + interval;
+  return what == kind::status ? out : out + "." + symbol;
 }
 
 expected<channel_pattern> parse_channel(std::string_view text) {
   auto bad = [&](const std::string& why) {
     return fail(errc::bad_command, "\"" + excerpt(text) + "\" is not a channel: " + why +
-                                     "; there are ticks.<symbol>, bars.<interval>.<symbol> and status, with * for any");
+                                     "; there are ticks.<symbol>, bars.<interval>.<symbol>, features.<symbol>, "
+                                     "signals.<symbol> and status, with * for any");
   };
   auto no_symbol = [](std::string_view symbol) -> const char* {
     if (symbol.empty()) return "it names no symbol";
@@ -29,10 +43,13 @@ expected<channel_pattern> parse_channel(std::string_view text) {
   if (text == "status") return channel_pattern{channel_pattern::kind::status, "", ""};
   auto dot = text.find('.');
   if (dot == std::string_view::npos) return bad("it has no dot");
-  auto kind = text.substr(0, dot), rest = text.substr(dot + 1);
-  if (auto why = no_symbol(rest); kind == "ticks" && why != nullptr) return bad(why);
-  if (kind == "ticks") return channel_pattern{channel_pattern::kind::ticks, "", std::string{rest}};
-  if (kind != "bars") return bad("nothing is published under \"" + excerpt(kind) + "\"");
+  auto first = text.substr(0, dot), rest = text.substr(dot + 1);
+  for (auto what : {channel_pattern::kind::ticks, channel_pattern::kind::features, channel_pattern::kind::signals}) {
+    if (first != name_of(what)) continue;
+    if (auto why = no_symbol(rest); why != nullptr) return bad(why);
+    return channel_pattern{what, "", std::string{rest}};
+  }
+  if (first != "bars") return bad("nothing is published under \"" + excerpt(first) + "\"");
   dot = rest.find('.');
   if (auto why = no_symbol(dot == std::string_view::npos ? "" : rest.substr(dot + 1)); why != nullptr) return bad(why);
   auto interval = std::string{rest.substr(0, dot)};
@@ -87,9 +104,10 @@ const std::vector<subscription_table::group_id>& subscription_table::cached(cons
 
 using kind = channel_pattern::kind;
 
-const std::vector<subscription_table::group_id>& subscription_table::match_tick(const std::string& symbol) {
-  return cached("t" + symbol,
-                [&](auto& p) { return p.what == kind::ticks && (p.symbol == "*" || p.symbol == symbol); });
+const std::vector<subscription_table::group_id>& subscription_table::match(channel_pattern::kind what,
+                                                                           const std::string& symbol) {
+  return cached(std::string(1, static_cast<char>('0' + static_cast<int>(what))) + symbol,
+                [&](auto& p) { return p.what == what && (p.symbol == "*" || p.symbol == symbol); });
 }
 
 const std::vector<subscription_table::group_id>& subscription_table::match_bar(const std::string& interval,

@@ -15,9 +15,10 @@
 
 namespace finstream {
 
-// "ticks.SPY", "bars.1s.*", "status": `*` stands for one segment; a symbol is the last segment, dots and all.
+// "ticks.SPY", "bars.1s.*", "signals.SPY", "status": `*` stands for one segment; a symbol is the last segment, dots and
+// all.
 struct channel_pattern {
-  enum class kind : std::uint8_t { ticks, bars, status };
+  enum class kind : std::uint8_t { ticks, bars, features, signals, status };
   kind what = kind::status;
   std::string interval; // of bars; "*" for any
   std::string symbol;   // "*" for any
@@ -37,15 +38,15 @@ public:
   const std::set<channel_pattern>& of(std::uint64_t connection) const;
 
   // Groups that want it; each once. Valid until the next call of set() or match.
-  const std::vector<group_id>& match_tick(const std::string& symbol);
+  // What has a symbol and no interval: ticks, features, signals.
+  const std::vector<group_id>& match(channel_pattern::kind what, const std::string& symbol);
   const std::vector<group_id>& match_bar(const std::string& interval, const std::string& symbol);
   const std::vector<group_id>& match_interval(const std::string& interval); // anyone with bars of this interval
   const std::vector<group_id>& match_status();
 
   const std::vector<std::uint64_t>& members(group_id of) const { return groups_[of].members; }
   std::uint64_t version() const { return version_; } // changes with every set()
-  bool wants_ticks() const { return wanted_[0] != 0; }
-  bool wants_bars() const { return wanted_[1] != 0; }
+  bool wants(channel_pattern::kind what) const { return wanted_[static_cast<std::size_t>(what)] != 0; }
   std::size_t group_count() const { return groups_.size(); }
 
 private:
@@ -60,7 +61,7 @@ private:
   std::map<std::uint64_t, group_id> group_of_connection_;
   std::unordered_map<std::string, std::vector<group_id>> matches_; // looked up only; cleared by set()
   std::uint64_t version_ = 0;
-  std::size_t wanted_[3] = {};
+  std::size_t wanted_[5] = {}; // patterns, by kind
 };
 
 } // namespace finstream

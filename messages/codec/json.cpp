@@ -278,6 +278,13 @@ void append_signal_json(std::string& out, const signal& x, std::string_view posi
   out += '}';
 }
 
+void append_derived_json(std::string& out, const derived& x, std::string_view position) {
+  if (auto* b = std::get_if<bar>(&x)) return append_bar_json(out, *b, position);
+  if (auto* e = std::get_if<end_of_interval>(&x)) return append_end_of_interval_json(out, *e, position);
+  if (auto* f = std::get_if<feature_vector>(&x)) return append_features_json(out, *f, position);
+  append_signal_json(out, std::get<signal>(x), position);
+}
+
 void append_sys_event_json(std::string& out, const sys_event& x) {
   out += R"({"type":"status","channel":"status")";
   append_text_field(out, "kind", to_string(x.kind));

@@ -24,6 +24,7 @@ void append_bar_json(std::string& out, const bar& x, std::string_view position);
 void append_end_of_interval_json(std::string& out, const end_of_interval& x, std::string_view position);
 void append_features_json(std::string& out, const feature_vector& x, std::string_view position);
 void append_signal_json(std::string& out, const signal& x, std::string_view position);
+void append_derived_json(std::string& out, const derived& x, std::string_view position); // as its kind is
 void append_sys_event_json(std::string& out, const sys_event& x);
 
 // "1-0-4711": epoch, partition and offset, opaque to clients.

@@ -172,6 +172,7 @@ std::string to_msgpack(const dead_letter& x) { return pack_one(x); }
 std::string to_msgpack(const source_event& x) { return pack_one(x); }
 std::string to_msgpack(const feature_vector& x) { return pack_one(x); }
 std::string to_msgpack(const signal& x) { return pack_one(x); }
+std::string to_msgpack(const stage_rules& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
@@ -184,6 +185,9 @@ expected<feature_vector> feature_vector_from_msgpack(std::string_view bytes) {
   return unpack_one<feature_vector>(bytes, "feature vector");
 }
 expected<signal> signal_from_msgpack(std::string_view bytes) { return unpack_one<signal>(bytes, "signal"); }
+expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes) {
+  return unpack_one<stage_rules>(bytes, "start of the node");
+}
 
 // [[tag, message], ...]: flat, as tag, message, tag, message ...
 std::string to_msgpack(const std::vector<derived>& xs) {

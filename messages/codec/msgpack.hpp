@@ -17,6 +17,7 @@ std::string to_msgpack(const dead_letter& x);
 std::string to_msgpack(const source_event& x);
 std::string to_msgpack(const feature_vector& x);
 std::string to_msgpack(const signal& x);
+std::string to_msgpack(const stage_rules& x);
 
 // Any bytes are safe to decode. Errors: corrupt_record.
 expected<bar> bar_from_msgpack(std::string_view bytes);
@@ -24,6 +25,7 @@ expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes);
 expected<source_event> source_event_from_msgpack(std::string_view bytes);
 expected<feature_vector> feature_vector_from_msgpack(std::string_view bytes);
 expected<signal> signal_from_msgpack(std::string_view bytes);
+expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes);
 
 // A record of a derived topic: what one step of a stage gave, in order.
 std::string to_msgpack(const std::vector<derived>& xs);

@@ -35,35 +35,48 @@ struct log_entry {
   timestamp log_ts;
   batch_ptr events;    // record_kind::events
   source_event source; // record_kind::source
-  std::string rules;   // record_kind::start
+  stage_rules rules;   // record_kind::start
 
   std::uint64_t next() const { return offset + count; }
 };
 using log_entry_ptr = std::shared_ptr<const log_entry>;
 
-// What one log entry gave, to be written as one record of topic `bars`, with that entry's log_ts.
+// A record of a derived topic: all that came of one log entry there, or a part of it where that is much.
 struct derived_record {
-  std::uint64_t cause = 0; // offset in topic `events`
-  timestamp log_ts;
-  std::uint64_t offset = 0; // in topic `bars`, once it is written
+  timestamp log_ts;         // that entry's
+  std::uint64_t offset = 0; // in the derived topic, once it is written
   std::vector<derived> items;
 };
 using derived_record_ptr = std::shared_ptr<const derived_record>;
 
-struct rejected_record {
-  std::uint64_t cause = 0;
+// What one log entry gives. It begins with the window, and each stage behind it adds its own.
+struct stage_step {
+  std::uint64_t cause = 0; // offset in topic `events`
   timestamp log_ts;
-  std::vector<dead_letter> items;
+  std::optional<stage_rules> rules; // these hold from here on
+  std::vector<derived> bars;        // and ends of intervals
+  std::vector<derived> features;
+  std::vector<derived> signals;
+  std::vector<dead_letter> rejected; // events that are in no bar
 };
 
-// The window's word to the appender: everything before `dealt_with` has been looked at, and this came of it.
-struct stage_result {
-  std::uint64_t dealt_with = 0;
-  std::vector<derived_record_ptr> bars;
-  std::vector<rejected_record> rejected;
-  std::optional<std::string> snapshot; // state after all before `dealt_with`
-  bool open_windows = false;           // while there are any, the passing of time is logged
+// The states of the stages, all after the same log entry.
+struct stage_states {
+  std::string window, features, inference; // empty: nothing has come yet
+
+  friend bool operator==(const stage_states&, const stage_states&) = default;
 };
+
+// The window's word to the stages behind it, each of which adds to it, and at last to the appender, which writes all of
+// it at once: everything before `dealt_with` has been looked at, and this came of it.
+struct stage_result {
+  std::optional<stage_states> begin_with; // the first of a window's life: the others are to begin where it begins
+  std::uint64_t dealt_with = 0;
+  std::vector<stage_step> steps;
+  std::optional<stage_states> snapshot; // after all before `dealt_with`
+  bool open_windows = false;            // while there are any, the passing of time is logged
+};
+using stage_result_ptr = std::shared_ptr<stage_result>; // has one owner at a time
 
 // Answer to a pull of events: entries from the offset asked for on, without holes. None and `behind`: it is no longer
 // in memory and must be read from the log.
@@ -73,9 +86,10 @@ struct fresh_entries {
   std::vector<log_entry_ptr> entries;
 };
 
-// The same for topic `bars`.
-struct fresh_bars {
+// The same for a derived topic.
+struct fresh_derived {
   std::uint16_t partition = 0;
+  derived_topic where = derived_topic::bars;
   bool behind = false;
   std::vector<derived_record_ptr> records;
 };

@@ -12,6 +12,8 @@ std::string_view to_string(topic t) {
   case topic::bars: return "bars";
   case topic::dead_letters: return "dead_letters";
   case topic::rejected: return "rejected";
+  case topic::features: return "features";
+  case topic::signals: return "signals";
   }
   return "unknown";
 }

@@ -35,6 +35,8 @@ enum class topic : std::uint16_t {
   bars = 2,         // derived: bars and ends of intervals
   dead_letters = 3, // lines of feeds that could not be used
   rejected = 4,     // derived: events that came late, or would make a bar overflow
+  features = 5,     // derived: feature vectors
+  signals = 6,      // derived
 };
 std::string_view to_string(topic t);
 
@@ -43,8 +45,8 @@ enum class record_kind : std::uint8_t {
   events = 1,      // messages/codec/event_codec.hpp
   clock = 2,       // no payload: the passing of time is the record's log_ts
   source = 3,      // one source_event, msgpack
-  start = 4,       // the node started: the rules by which bars are made, actors/logic/bar_stage.hpp
-  bars = 5,        // derived records, messages/codec/msgpack.hpp
+  start = 4,       // the node started: stage_rules, msgpack
+  outputs = 5,     // items of a derived topic, messages/codec/msgpack.hpp
   dead_letter = 6, // msgpack
 };
 

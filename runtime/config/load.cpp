@@ -2,9 +2,9 @@
 // is enough to see what is wrong with it.
 #include "runtime/config/load.hpp"
 
+#include "messages/value/nearest.hpp"
 #include "runtime/config/check.hpp"
 #include "runtime/config/expand.hpp"
-#include "messages/value/nearest.hpp"
 #include "runtime/config/options.hpp"
 
 #include <algorithm>

@@ -38,8 +38,12 @@ struct appender_world : world {
   }
   void append(chunk_part_ptr what) { append(std::move(what), ++last_number); }
   void pull(std::uint64_t offset) { tell(appender, verb::pull_v, offset, reader.as<entry_reader>()); }
-  void pull_bars(std::uint64_t offset) { tell(appender, verb::pull_bars_v, offset, reader.as<bar_reader>()); }
-  void commit(stage_result what) { tell(appender, verb::commit_v, what, reader.as<commit_listener>()); }
+  void pull_bars(std::uint64_t offset) {
+    tell(appender, verb::pull_v, derived_topic::bars, offset, reader.as<derived_reader>());
+  }
+  void commit(const stage_result& what) {
+    tell(appender, verb::commit_v, std::make_shared<stage_result>(what), reader.as<commit_listener>());
+  }
   void start_again() {
     kill("/partitions/0/appender");
     start();
@@ -48,18 +52,18 @@ struct appender_world : world {
 
 source_event word(source_change change) { return {"feed", "nyse", change, {}, {}, false, ""}; }
 
-// What a window would hand in for the entry at `cause`.
+// What the stages would hand in for the entry at `cause`.
 stage_result result_for(std::uint64_t cause, std::uint64_t dealt_with, bool open_windows = false) {
-  auto record = std::make_shared<derived_record>();
-  record->cause = cause;
-  record->log_ts = at("09:30:02");
+  stage_step step;
+  step.cause = cause;
+  step.log_ts = at("09:30:02");
   bar b;
   b.provider = "nyse", b.symbol = "SPY", b.interval = second;
   b.start = at("09:30:00") + static_cast<nanoseconds>(cause) * second, b.end = b.start + second;
-  record->items = {b};
+  step.bars = {b};
   stage_result out;
   out.dealt_with = dealt_with;
-  out.bars = {record};
+  out.steps = {step};
   out.open_windows = open_windows;
   return out;
 }
@@ -77,7 +81,7 @@ CAF_TEST(the log of a partition begins with the rules for its bars) {
   w.start();
   auto log = w.entries();
   CAF_REQUIRE_EQUAL(log.size(), 1u);
-  CAF_CHECK_EQUAL(log[0]->rules, w.context.rules);
+  CAF_CHECK(log[0]->rules == w.context.rules);
   CAF_CHECK(log[0]->log_ts == at("09:30:00"));
   CAF_CHECK_EQUAL(w.figures.partitions_recovered.load(), 1);
 }
@@ -260,15 +264,15 @@ CAF_TEST(bars are stored and published and counted as dealt with by one transact
   w.pull_bars(0);
   auto before = w.log.taken().size();
   auto handed_in = result_for(1, 2);
-  handed_in.snapshot = "state";
-  handed_in.rejected = {{1, at("09:30:02"), {{"feed", at("09:30:02"), errc::late, "late", 0, 1, "{}"}}}};
+  stage_states states{"window's", "features'", "inference's"};
+  handed_in.snapshot = states;
+  handed_in.steps[0].rejected = {{"feed", at("09:30:02"), errc::late, "late", 0, 1, "{}"}};
   w.commit(handed_in);
   CAF_CHECK_EQUAL(w.log.taken().size(), before + 1);
-  CAF_CHECK(w.derived_in_log() == handed_in.bars[0]->items);
-  CAF_CHECK(w.letters(topic::rejected) == handed_in.rejected[0].items);
+  CAF_CHECK(w.derived_in_log() == handed_in.steps[0].bars);
+  CAF_CHECK(w.letters(topic::rejected) == handed_in.steps[0].rejected);
   CAF_CHECK_EQUAL(w.saved(stage_table, dealt_with_key(0)), "2");
-  CAF_CHECK(unpack_snapshot(w.saved(stage_table, snapshot_key(0))) ==
-            std::pair(std::uint64_t{2}, std::string{"state"}));
+  CAF_CHECK(unpack_snapshot(w.saved(stage_table, snapshot_key(0))) == std::pair(std::uint64_t{2}, states));
   CAF_CHECK(w.log.committed("window", topic::events, 0).value() == 2u);
   auto heard = w.reader.now();
   CAF_CHECK(heard.committed == std::vector<std::uint64_t>{2});
@@ -300,11 +304,13 @@ CAF_TEST(rejected events that are handed in again beside new ones are counted on
   auto rejected = [](std::uint64_t cause) {
     dead_letter letter;
     letter.code = errc::late;
-    return rejected_record{cause, at("09:30:00"), {letter}};
+    stage_step step;
+    step.cause = cause, step.log_ts = at("09:30:00"), step.rejected = {letter};
+    return step;
   };
   stage_result first, again;
-  first.dealt_with = 2, first.rejected = {rejected(1)};
-  again.dealt_with = 3, again.rejected = {rejected(1), rejected(2)};
+  first.dealt_with = 2, first.steps = {rejected(1)};
+  again.dealt_with = 3, again.steps = {rejected(1), rejected(2)};
   w.commit(first);
   w.commit(again);
   CAF_CHECK_EQUAL(w.letters(topic::rejected).size(), 2u);

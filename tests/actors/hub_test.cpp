@@ -31,16 +31,20 @@ struct hub_world : world {
     tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
   }
   void bars(std::vector<derived> items) {
-    auto record = std::make_shared<derived_record>();
-    record->cause = next_cause++;
-    record->log_ts = time.now();
-    record->items = std::move(items);
+    stage_step step;
+    step.cause = next_cause++;
+    step.log_ts = time.now();
+    for (auto& item : items)
+      (std::holds_alternative<feature_vector>(item) ? step.features
+       : std::holds_alternative<signal>(item)       ? step.signals
+                                                    : step.bars)
+        .push_back(item);
     stage_result result;
     result.dealt_with = next_cause;
-    result.bars = {record};
+    result.steps = {step};
     trades({trade(time.now(), "1", "1", static_cast<std::int64_t>(next_cause),
                   "CAUSE")}); // so that the log is as long as that
-    tell(appender, verb::commit_v, result, feed.as<commit_listener>());
+    tell(appender, verb::commit_v, std::make_shared<stage_result>(result), feed.as<commit_listener>());
   }
   std::uint64_t encoded() {
     auto text = *status("/hub");

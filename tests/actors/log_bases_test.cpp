@@ -1,6 +1,7 @@
 #define CAF_SUITE log_bases
 
 #include "actors/log_bases.hpp"
+#include "actors/stages.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
 
@@ -35,19 +36,22 @@ struct trading_world : world {
   log_range range(topic of) const { return *log.range(of, 0); }
   // Goes over what is left of the log, and compares with what is left of its outputs.
   void check_replay() const {
-    partition_stage stage;
-    auto base = load_base(log, 0, range(topic::events).head, stage);
-    CAF_REQUIRE(base.has_value());
-    auto bars = *log.read(topic::bars, 0, base->next_bar, 1 << 30);
-    auto rejected = *log.read(topic::rejected, 0, base->next_rejected, 1 << 30);
+    partition_stages stages;
+    auto loaded = load_base(log, 0, range(topic::events).head);
+    CAF_REQUIRE(loaded.has_value());
+    CAF_REQUIRE(stages.load(loaded->second).has_value());
+    auto& base = loaded->first;
+    auto bars = *log.read(topic::bars, 0, base.next_bar, 1 << 30);
+    auto rejected = *log.read(topic::rejected, 0, base.next_rejected, 1 << 30);
     std::size_t bars_seen = 0, rejected_seen = 0;
     for (auto& entry : entries()) {
-      CAF_REQUIRE(stage.apply(*entry).has_value());
-      for (auto& made : stage.take_bars(*entry)) {
+      auto step = stages.apply(*entry);
+      CAF_REQUIRE(step.has_value());
+      for (auto& made : to_records(step->bars, step->log_ts)) {
         CAF_REQUIRE(bars_seen < bars.size());
-        CAF_CHECK_EQUAL(bars_record(0, *made).payload, bars[bars_seen++].payload);
+        CAF_CHECK_EQUAL(derived_record_of(derived_topic::bars, 0, *made).payload, bars[bars_seen++].payload);
       }
-      if (auto refused = stage.take_rejected(*entry)) rejected_seen += refused->items.size();
+      rejected_seen += step->rejected.size();
     }
     CAF_CHECK_EQUAL(bars_seen, bars.size());
     CAF_CHECK_EQUAL(rejected_seen, rejected.size());
@@ -97,7 +101,7 @@ CAF_TEST(a window without a checkpoint of use begins at the base) {
   w.trade_for(20 * minutes);
   w.kill("/partitions/0/window");
   transaction tx;
-  tx.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(7, "nonsense")});
+  tx.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(7, {"nonsense", "", ""})});
   CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
   w.window = w.start_window();
   w.trade_for(1 * minutes);
@@ -108,8 +112,7 @@ CAF_TEST(a window without a checkpoint of use begins at the base) {
 CAF_TEST(a head that is no base is named) {
   trading_world w;
   w.trade_for(2 * minutes);
-  partition_stage stage;
-  auto base = load_base(w.log, 0, 4711, stage);
+  auto base = load_base(w.log, 0, 4711);
   CAF_REQUIRE(!base.has_value());
   CAF_CHECK(base.error().code == errc::trimmed);
 }

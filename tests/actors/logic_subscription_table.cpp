@@ -13,6 +13,7 @@ using namespace finstream;
 namespace {
 
 using patterns = std::set<channel_pattern>;
+using kind = channel_pattern::kind;
 
 channel_pattern channel(const std::string& text) {
   auto x = parse_channel(text);
@@ -36,11 +37,13 @@ std::vector<std::uint64_t> members(const subscription_table& table,
 
 } // namespace
 
-CAF_TEST(there are channels of ticks and of bars and of status) {
+CAF_TEST(there are channels of each kind of record and of status) {
   CAF_CHECK((channel("ticks.SPY") == channel_pattern{channel_pattern::kind::ticks, "", "SPY"}));
   CAF_CHECK((channel("ticks.*") == channel_pattern{channel_pattern::kind::ticks, "", "*"}));
   CAF_CHECK((channel("bars.1s.SPY") == channel_pattern{channel_pattern::kind::bars, "1s", "SPY"}));
   CAF_CHECK((channel("bars.*.*") == channel_pattern{channel_pattern::kind::bars, "*", "*"}));
+  CAF_CHECK((channel("features.SPY") == channel_pattern{channel_pattern::kind::features, "", "SPY"}));
+  CAF_CHECK((channel("signals.*") == channel_pattern{channel_pattern::kind::signals, "", "*"}));
   CAF_CHECK((channel("status") == channel_pattern{channel_pattern::kind::status, "", ""}));
 }
 
@@ -55,20 +58,21 @@ CAF_TEST(an interval has one name) {
 }
 
 CAF_TEST(a channel reads as it is written) {
-  for (auto text : {"ticks.SPY", "ticks.*", "bars.1s.SPY", "bars.*.SPY", "bars.2s.*", "status"})
+  for (auto text :
+       {"ticks.SPY", "ticks.*", "bars.1s.SPY", "bars.*.SPY", "bars.2s.*", "features.SPY", "signals.*", "status"})
     CAF_CHECK_EQUAL(channel(text).text(), text);
 }
 
 CAF_TEST(what is no channel is refused with what there is) {
   for (auto text : {"", "ticks", "ticks.", "bars", "bars.", "bars.1s", "bars.1s.", "bars..SPY", "bars.fast.SPY",
-                    "features.SPY", "status.x", ".", "..", "Ticks.SPY"}) {
+                    "arena.SPY", "status.x", ".", "..", "Ticks.SPY"}) {
     auto said = refusal(text);
     CAF_CHECK(said.starts_with("bad_command"));
     CAF_CHECK(said.find("ticks.<symbol>") != std::string::npos);
   }
   CAF_CHECK(refusal("ticks.").find("names no symbol") != std::string::npos);
   CAF_CHECK(refusal("bars.1s.").find("names no symbol") != std::string::npos);
-  CAF_CHECK(refusal("features.SPY").find("nothing is published under") != std::string::npos);
+  CAF_CHECK(refusal("arena.SPY").find("nothing is published under") != std::string::npos);
 }
 
 CAF_TEST(a refusal does not cut a character in two) {
@@ -107,8 +111,8 @@ CAF_TEST(connections that want the same are one group) {
   table.set(1, {channel("ticks.SPY")});
   table.set(2, {channel("ticks.SPY")});
   table.set(3, {channel("ticks.SPY"), channel("status")});
-  CAF_CHECK_EQUAL(table.match_tick("SPY").size(), 2u);
-  CAF_CHECK((members(table, table.match_tick("SPY")) == std::vector<std::uint64_t>{1, 2, 3}));
+  CAF_CHECK_EQUAL(table.match(kind::ticks, "SPY").size(), 2u);
+  CAF_CHECK((members(table, table.match(kind::ticks, "SPY")) == std::vector<std::uint64_t>{1, 2, 3}));
   CAF_CHECK((members(table, table.match_status()) == std::vector<std::uint64_t>{3}));
 }
 
@@ -119,7 +123,7 @@ CAF_TEST(the place of a group that is gone is used again) {
     table.set(i, {});
   }
   CAF_CHECK_EQUAL(table.group_count(), 1u);
-  CAF_CHECK(!table.wants_ticks());
+  CAF_CHECK(!table.wants(kind::ticks));
 }
 
 CAF_TEST(it matches what a plain comparison matches) {
@@ -140,7 +144,6 @@ CAF_TEST(it matches what a plain comparison matches) {
       if (std::any_of(wanted.begin(), wanted.end(), matches)) out.push_back(connection);
     return out;
   };
-  using kind = channel_pattern::kind;
   for (int i = 0; i < 3000; ++i) {
     auto connection = random() % 12;
     patterns wanted;
@@ -154,7 +157,7 @@ CAF_TEST(it matches what a plain comparison matches) {
     auto& interval = intervals[random() % intervals.size()];
     auto fits = [](const std::string& pattern, const std::string& text) { return pattern == "*" || pattern == text; };
     for (int twice = 0; twice < 2; ++twice) { // the second time from what is remembered
-      CAF_CHECK(members(table, table.match_tick(symbol)) ==
+      CAF_CHECK(members(table, table.match(kind::ticks, symbol)) ==
                 wanting([&](auto& p) { return p.what == kind::ticks && fits(p.symbol, symbol); }));
       CAF_CHECK(members(table, table.match_bar(interval, symbol)) == wanting([&](auto& p) {
                   return p.what == kind::bars && fits(p.interval, interval) && fits(p.symbol, symbol);
@@ -163,8 +166,8 @@ CAF_TEST(it matches what a plain comparison matches) {
                 wanting([&](auto& p) { return p.what == kind::bars && fits(p.interval, interval); }));
       CAF_CHECK(members(table, table.match_status()) == wanting([](auto& p) { return p.what == kind::status; }));
     }
-    CAF_CHECK_EQUAL(table.wants_ticks(), !wanting([](auto& p) { return p.what == kind::ticks; }).empty());
-    CAF_CHECK_EQUAL(table.wants_bars(), !wanting([](auto& p) { return p.what == kind::bars; }).empty());
+    CAF_CHECK_EQUAL(table.wants(kind::ticks), !wanting([](auto& p) { return p.what == kind::ticks; }).empty());
+    CAF_CHECK_EQUAL(table.wants(kind::bars), !wanting([](auto& p) { return p.what == kind::bars; }).empty());
     CAF_CHECK(table.group_count() <= 13);
   }
 }

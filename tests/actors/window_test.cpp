@@ -1,5 +1,6 @@
 #define CAF_SUITE window
 
+#include "actors/stages.hpp"
 #include "runtime/store/bar_store.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
@@ -80,12 +81,12 @@ std::vector<std::string> told_all(const std::vector<bar>& bars) {
 
 // What the log alone says, gone over from its beginning by a stage of its own.
 std::vector<derived> replayed(const world& w) {
-  partition_stage stage;
+  window_stage stage;
   std::vector<derived> out;
   for (auto& entry : w.entries()) {
-    ensure(stage.apply(*entry).has_value(), "an entry can be applied");
-    for (auto& bars : stage.take_bars(*entry)) out.insert(out.end(), bars->items.begin(), bars->items.end());
-    stage.take_rejected(*entry);
+    auto step = stage.apply(*entry);
+    ensure(step.has_value(), "an entry can be applied");
+    out.insert(out.end(), step->bars.begin(), step->bars.end());
   }
   return out;
 }
@@ -179,7 +180,7 @@ CAF_TEST(a snapshot that cannot be used costs only a longer way) {
   auto before = w.derived_in_log();
   w.kill_both();
   transaction damage;
-  damage.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(w.snapshot_offset(), "garbage")});
+  damage.writes.push_back({stage_table, snapshot_key(0), pack_snapshot(w.snapshot_offset(), {"garbage", "", ""})});
   CAF_CHECK(w.log.write(std::move(damage)).has_value());
   w.start();
   w.pass(2 * second);

@@ -51,14 +51,14 @@ CAF_TEST(offsets count events and not records) {
 
 CAF_TEST(what is read is what was appended) {
   std::string binary("\0\xff{}\n", 5);
-  new_record bars{topic::bars, 3, record_kind::bars, 2, {-1}, binary};
+  new_record bars{topic::bars, 3, record_kind::outputs, 2, {-1}, binary};
   new_record clock{topic::bars, 3, record_kind::clock, 1, at(9), ""};
   must(log->write(appends({bars, clock})));
   auto found = must(log->read(topic::bars, 3, 0, 1000));
   CAF_REQUIRE_EQUAL(found.size(), 2u);
   CAF_CHECK_EQUAL(found[0].offset, 0u);
   CAF_CHECK_EQUAL(found[0].count, 2u);
-  CAF_CHECK(found[0].kind == record_kind::bars);
+  CAF_CHECK(found[0].kind == record_kind::outputs);
   CAF_CHECK_EQUAL(found[0].log_ts.ns, -1);
   CAF_CHECK(found[0].payload == binary);
   CAF_CHECK_EQUAL(found[1].offset, 2u);

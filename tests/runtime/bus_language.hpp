@@ -20,7 +20,7 @@ inline timestamp at(std::int64_t seconds) { return {1'700'000'000 * second + sec
 
 inline new_record record_of(topic where, std::uint16_t partition, std::uint32_t count, timestamp log_ts,
                             std::string payload) {
-  return {where, partition, where == topic::bars ? record_kind::bars : record_kind::events,
+  return {where, partition, where == topic::bars ? record_kind::outputs : record_kind::events,
           count, log_ts,    std::move(payload)};
 }
 inline new_record events_record(std::uint16_t partition, std::uint32_t count, timestamp log_ts, std::string payload) {

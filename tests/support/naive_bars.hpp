@@ -50,6 +50,7 @@ inline bar naive_bar(const bar_rules& rules, const bar_key_text& key, std::vecto
   }
   x.volume.units = static_cast<std::int64_t>(volume);
   if (volume != 0) x.vwap = price{{nearest_even(traded, volume)}};
+  x.traded.units = traded;
   x.trades = parts.size();
   x.schema = rules.schema, x.config_hash = rules.config_hash;
   return x;

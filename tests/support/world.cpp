@@ -1,6 +1,8 @@
 #include "tests/support/world.hpp"
 
 #include "actors/appender.hpp"
+#include "actors/features.hpp"
+#include "actors/inference.hpp"
 #include "actors/window.hpp"
 
 #include <caf/actor_system_config.hpp>
@@ -93,7 +95,7 @@ world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_s
   context.where = &where;
   context.figures = &figures;
   context.seed = 1;
-  context.rules = rules_of_one_second().save();
+  context.rules.bars = rules_of_one_second().save();
   context.version = "0.0.0-test";
   system_config_->set("logger.file-verbosity", caf::atom("quiet"));
   if (how == pace::stepped)
@@ -172,11 +174,16 @@ appender_actor world::start_appender(std::uint16_t partition) {
   return watched(partition_path(partition, "appender"), handle);
 }
 
+// And those it hands on to, unless they are there already.
 window_actor world::start_window(std::uint16_t partition) {
-  auto handle =
-    spawn_metered<window_state>(*system_, where, partition_path(partition, "window"),
-                                [this, partition](window_state& state) { state.prepare(&context, partition); });
-  return watched(partition_path(partition, "window"), handle);
+  auto start = [&]<class State>(const char* child) {
+    auto path = partition_path(partition, child);
+    return watched(path, spawn_metered<State>(*system_, where, path,
+                                              [this, partition](State& state) { state.prepare(&context, partition); }));
+  };
+  if (!where.find(partition_path(partition, "inference"))) start.operator()<inference_state>("inference");
+  if (!where.find(partition_path(partition, "features"))) start.operator()<features_state>("features");
+  return start.operator()<window_state>("window");
 }
 
 hub_actor world::start_hub() {
@@ -195,7 +202,7 @@ listener world::listen(const std::string& path) {
     return {
       [=](verb::appended, std::uint16_t, std::uint64_t number) { note(all->appended, number); },
       [=](const fresh_entries& what) { note(all->entries, what); },
-      [=](const fresh_bars& what) { note(all->bars, what); },
+      [=](const fresh_derived& what) { note(all->bars, what); },
       [=](verb::committed, std::uint64_t offset) { note(all->committed, offset); },
       [=](const sys_event& what) { note(all->events, what); },
       [=](const subscription_change& what) { note(all->changes, what); },

@@ -65,7 +65,7 @@ struct listener {
   struct heard {
     std::vector<std::uint64_t> appended; // the numbers of the parts
     std::vector<fresh_entries> entries;
-    std::vector<fresh_bars> bars;
+    std::vector<fresh_derived> bars;
     std::vector<std::uint64_t> committed;
     std::vector<sys_event> events;
     std::vector<subscription_change> changes;
