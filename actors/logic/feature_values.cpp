@@ -108,13 +108,16 @@ std::size_t read_statistic(feature_value& out, feature_kind kind, nanoseconds in
       if (out.value) *out.value *= *out.factor;
     }
   }
+  out.inputs_revision = highest_revision(x.history, x.first_close(), x.at);
   return x.first_close();
 }
 
 // The last close against one of the past; returns the oldest bar that counts.
 std::size_t read_change(feature_value& out, feature_kind kind, const reach& x) {
   out.warm = x.before.has_value();
+  out.inputs_revision = x.history[x.at].revision;
   if (!x.before) return x.at;
+  out.inputs_revision = std::max(out.inputs_revision, x.history[*x.before].revision);
   auto from = x.history[*x.before].close, to = x.history[x.at].close;
   if (kind == feature_kind::momentum_abs)
     set_exact(out, narrow(static_cast<int128>(to.units) - from.units));
@@ -153,8 +156,8 @@ std::size_t add_values(std::vector<feature_value>& out, const feature_window& wi
   value.window_start = x.start;
   auto oldest = x.from;
   switch (window.kind) {
-  case feature_kind::vwap: set_exact(value, average_price(x)); break;
-  case feature_kind::ohlcv: break;
+  case feature_kind::vwap: set_exact(value, average_price(x)); [[fallthrough]];
+  case feature_kind::ohlcv: value.inputs_revision = highest_revision(history, x.from, at); break;
   case feature_kind::ret:
   case feature_kind::logret:
   case feature_kind::momentum:
@@ -165,7 +168,6 @@ std::size_t add_values(std::vector<feature_value>& out, const feature_window& wi
   case feature_kind::kurt: oldest = read_statistic(value, window.kind, rules.interval, rules.year, x); break;
   case feature_kind::rsi: break; // was read above
   }
-  value.inputs_revision = highest_revision(history, oldest, at);
   if (window.kind == feature_kind::ohlcv)
     add_ohlcv(out, value, x);
   else

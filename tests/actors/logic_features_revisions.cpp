@@ -130,6 +130,45 @@ CAF_TEST(duplicates of bars in any place change nothing) {
   }
 }
 
+CAF_TEST(only the revisions of bars that count are told) {
+  auto rules = rules_of({over_bars("momentum", 2), over_bars("vwap", 2), over_bars("vol", 2), over_bars("rsi", 2)});
+  auto of = [](int at) { return revised(bar_of(at, "1"), static_cast<std::uint32_t>(at + 1)); };
+  auto x = vectors_of(rules, {of(5), bar_of(6, "2"), of(2), of(7), bar_of(8, "2"), bar_of(9, "2")});
+  CAF_REQUIRE_EQUAL(x.size(), 5u);
+  std::string told;
+  for (auto& v : x.back().values) told += std::to_string(v.inputs_revision) + " ";
+  CAF_CHECK_EQUAL(told, "8 0 8 8 "); // against second 7; seconds 8 and 9; 7, 8 and 9; all
+  CAF_CHECK_EQUAL(x.back().inputs_revision, 8u);
+  CAF_CHECK_EQUAL(x.at(3).values[0].inputs_revision, 0u); // second 8 against second 6: the bar between does not count
+}
+
+CAF_TEST(at the edge of memory a bar cannot be revised) {
+  auto rules = rules_of({over_bars("rsi", 2)}, 10 * second);
+  rules.max_bars = 3;
+  feature_stage stage{rules};
+  vectors_of(stage, {bar_of(0, "1"), bar_of(1, "2"), bar_of(3, "4"), bar_of(5, "3"), bar_of(6, "5")});
+  auto before = stage.save();
+  CAF_CHECK(vectors_of(stage, {revised(bar_of(3, "7"), 1), bar_of(2, "7"), revised(bar_of(0, "7"), 1)}).empty());
+  CAF_CHECK(stage.save() == before);
+  CAF_CHECK_EQUAL(vectors_of(stage, {revised(bar_of(5, "7"), 1)}).size(), 2u);
+}
+
+CAF_TEST(a longer time for revisions begins when it is said) {
+  feature_stage stage{rules_of({over("vwap_9s", 9 * second), over_bars("rsi", 2)}, 1 * second)};
+  std::vector<bar> bars;
+  for (int i = 0; i < 9; ++i) bars.push_back(bar_of(i, std::to_string(i * i + 1)));
+  vectors_of(stage, {bars.begin(), bars.begin() + 7});
+  stage.on_rules(rules_of({over("vwap_9s", 9 * second), over_bars("rsi", 2)}, 8 * second));
+  CAF_CHECK(vectors_of(stage, {revised(bar_of(2, "90"), 1)}).empty()); // what followed it is not known any more
+  CAF_CHECK_EQUAL(vectors_of(stage, {revised(bar_of(5, "90"), 1)}).size(), 2u);
+  bars[5] = bar_of(5, "90");
+  auto last = vectors_of(stage, {bars[7], revised(bar_of(5, "26"), 2), bars[8]});
+  bars[5] = bar_of(5, "26");
+  auto batch = vectors_of(stage.rules(), bars);
+  CAF_CHECK_EQUAL(last.size(), 5u);
+  CAF_CHECK(said_by(last.back()) == said_by(batch.back()));
+}
+
 // The horizons' history has to outlive the time in which bars may be revised, and nothing more.
 CAF_TEST(what is kept does not grow) {
   std::mt19937_64 random{1};
