@@ -20,7 +20,7 @@ namespace finstream {
 
 // Whether every horizon before this time can be counted in nanoseconds: the years 1682 to 2258.
 constexpr bool is_reachable(timestamp t) {
-  constexpr nanoseconds margin = 4 * 366 * 86'400 * second;
+  constexpr nanoseconds margin = 4 * 366 * (86'400 * second);
   return t.ns > std::numeric_limits<std::int64_t>::min() + margin &&
          t.ns < std::numeric_limits<std::int64_t>::max() - margin;
 }

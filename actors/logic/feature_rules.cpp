@@ -7,7 +7,7 @@ namespace finstream {
 namespace {
 
 constexpr std::uint64_t rules_version = 1;
-constexpr nanoseconds longest_span = 366 * 86'400 * second;
+constexpr nanoseconds longest_span = 366 * (86'400 * second);
 
 std::string fault_of(const feature_window& window, nanoseconds interval) {
   if (window.name.empty()) return "a window has no name";

@@ -14,7 +14,7 @@ namespace finstream {
 struct feature_rules {
   nanoseconds interval = second; // features rest on bars of this interval; other bars are passed over
   std::vector<feature_window> windows;
-  nanoseconds year = 365 * 86'400 * second; // of vol_ann: year / interval periods
+  nanoseconds year = 365 * (86'400 * second); // of vol_ann: year / interval periods
   nanoseconds revise_for = 0;      // how far before the newest bar's start a bar may start that is revised, or late
   std::uint64_t max_bars = 10'000; // history of a series: a limit on memory
   std::uint64_t schema = 0;        // stamped into each vector
