@@ -28,6 +28,7 @@ void bar_stage::on_events(std::uint64_t first_offset, timestamp log_ts, const ev
   });
   current_feed_ = feed_number(batch.feed);
   for (auto& row : batch.rows) add_event(targets_[index[row.key]], batch, row, first_offset++, log_ts);
+  publish_revisions();
   follow_time(log_ts);
 }
 
@@ -88,8 +89,14 @@ void bar_stage::on_start(timestamp log_ts, const bar_rules& rules) {
 
 void bar_stage::change_rules(const bar_rules& rules) {
   if (rules.intervals == rules_.intervals && rules.sets == rules_.sets) { // what is open stays open
+    for (auto& set : sets_) {
+      set.clock.obey(rules.clock);
+      // No more is kept than was to be kept so far.
+      if (set.accept_from != earliest)
+        set.revisable_from = std::max(set.revisable_from, set.accept_from - rules_.revise_for);
+    }
     rules_ = rules;
-    for (auto& set : sets_) set.clock.obey(rules.clock);
+    for (auto& set : sets_) forget_closed(set);
     return;
   }
   for (auto& set : sets_) close_until(set, never);
@@ -101,7 +108,7 @@ void bar_stage::change_rules(const bar_rules& rules) {
       auto& heir = next.sets_[next.find_set(provider)];
       if (heir.name != set.name) continue;
       if (heir.providers == set.providers) heir.clock.adopt(set.clock);
-      heir.accept_from = set.accept_from;
+      heir.accept_from = heir.revisable_from = set.accept_from;
       // Of an interval that is new, what lies before is no part.
       heir.first_seen = set.first_seen == never ? never : std::max(set.first_seen, set.accept_from);
       heir.holes = set.holes;
@@ -124,9 +131,11 @@ void bar_stage::add_event(target& where, const event_batch& batch, const event_r
                           timestamp log_ts) {
   auto& set = sets_[where.set];
   if (where.feed != current_feed_) note_provider(where, batch, row);
-  if (row.src_ts < set.accept_from) return reject(errc::late, batch, row, offset, set.accept_from - row.src_ts);
+  auto late = row.src_ts < set.accept_from;
+  if (late && !is_revisable(set, row.src_ts))
+    return reject(errc::late, batch, row, offset, set.accept_from - row.src_ts);
   contribution x{{row.src_ts.ns, where.rank, row.seq, offset}, {}, {}, {}, {}, {}};
-  if (!count(where, row, (*batch.keys)[row.key].symbol, x)) return reject(errc::overflow, batch, row, offset, 0);
+  if (!count(where, row, (*batch.keys)[row.key].symbol, x, late)) return reject(errc::overflow, batch, row, offset, 0);
   ++events_;
   if (row.src_ts < set.first_seen) set.first_seen = row.src_ts;
   if (set.unknown_since != earliest) see_again(set, row.src_ts);
@@ -136,7 +145,7 @@ void bar_stage::add_event(target& where, const event_batch& batch, const event_r
 }
 
 // False, and it is counted nowhere, if a sum would overflow.
-bool bar_stage::count(target& where, const event_row& row, const std::string& symbol, contribution& x) {
+bool bar_stage::count(target& where, const event_row& row, const std::string& symbol, contribution& x, bool late) {
   auto trade = [&](std::int64_t at, std::int64_t size) {
     x.open = x.high = x.low = x.close = price{{at}};
     x.volume = quantity{{size}};
@@ -145,10 +154,11 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
     // Two series, as if its sides were trades.
     if (where.bid < 0)
       where.bid = make_series(where.set, symbol + ".BID"), where.ask = make_series(where.set, symbol + ".ASK");
-    auto &bids = window_at(where.bid, row.src_ts.ns), &asks = window_at(where.ask, row.src_ts.ns);
     trade(row.values[1], row.values[3]);
     auto ask = x;
     trade(row.values[0], row.values[2]);
+    if (late) return revise(where.bid, x) && revise(where.ask, ask);
+    auto &bids = window_at(where.bid, row.src_ts.ns), &asks = window_at(where.ask, row.src_ts.ns);
     return asks.has_room_for(ask) && bids.add(x) && asks.add(ask);
   }
   if (where.trade < 0) where.trade = make_series(where.set, symbol);
@@ -159,7 +169,7 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
     x.close.units = row.values[3];
     x.volume.units = row.values[4];
   }
-  return window_at(where.trade, row.src_ts.ns).add(x);
+  return late ? revise(where.trade, x) : window_at(where.trade, row.src_ts.ns).add(x);
 }
 
 bar_builder& bar_stage::window_at(std::int32_t index, std::int64_t ts) {
@@ -207,7 +217,8 @@ void bar_stage::follow_watermark(set_state& set, timestamp watermark) {
   close_until(set, limit);
   for (std::size_t i = 0; i < rules_.intervals.size(); ++i) say_silence(set, i, floor_to(limit, rules_.intervals[i]));
   set.accept_from = limit;
-  std::erase_if(set.holes, [&](auto& h) { return h.to < limit - rules_.intervals.back(); });
+  std::erase_if(set.holes, [&](auto& h) { return h.to < limit - rules_.intervals.back() - rules_.revise_for; });
+  forget_closed(set);
 }
 
 // All its sources are idle: a window closes once log time has passed its end by the time-out, counted in the source's
@@ -248,7 +259,10 @@ void bar_stage::close_grid(set_state& set, std::int64_t end) {
     if (at->trades != 0) { // nothing, if its only event did not fit
       had_bars = true;
       merge_up(set, index, *at);
-      if (grid_interval_ >= 0) emit(set, series_[index], *at, grid_);
+      if (grid_interval_ >= 0) {
+        emit(set, series_[index], *at, grid_);
+        keep(set, {index, static_cast<std::uint32_t>(grid_interval_)}, *at);
+      }
     }
     open.erase(at);
     --open_windows_;
@@ -283,6 +297,7 @@ void bar_stage::close_longer(set_state& set, std::size_t interval, std::int64_t 
     auto& open = series_[index].longer[interval].open;
     auto at = std::find_if(open.begin(), open.end(), [&](auto& x) { return x.start == end - span; });
     emit(set, series_[index], *at, span);
+    keep(set, {index, static_cast<std::uint32_t>(interval)}, *at);
     open.erase(at);
     --open_windows_;
   }

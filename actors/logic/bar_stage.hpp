@@ -4,6 +4,9 @@
 // The one idea is the merge law: every interval is a multiple of the grid (their greatest common divisor), so an event
 // is only ever added to its grid bar, and a grid bar that closes is merged into the longer ones. Lateness is decided
 // once for all intervals (`accept_from`): an event counts in all of its bars or in none.
+//
+// A window that is closed is kept for as long as late events may revise it. A late event is added to the grid bar and
+// to the longer ones themselves; those among them that were published are published again, once a record of the log.
 #pragma once
 
 #include "actors/logic/bar_builder.hpp"
@@ -36,6 +39,7 @@ struct bar_rules {
   std::uint64_t max_open_windows = 1'000'000;
   std::uint64_t schema = 0; // stamped into each bar
   std::uint64_t config_hash = 0;
+  nanoseconds revise_for = 0; // how far before `accept_from` a late event still counts; 0: no bar is ever revised
 
   std::string save() const;
   // Errors: corrupt_record.
@@ -79,8 +83,13 @@ public:
   static expected<bar_stage> load(std::string_view bytes);
 
 private:
+  struct closed_window {
+    bar_builder content;
+    std::uint32_t revision = 0;
+  };
   struct window_list {
-    std::vector<bar_builder> open; // ascending by start; seldom more than two
+    std::vector<bar_builder> open;     // ascending by start; seldom more than two
+    std::vector<closed_window> closed; // that may be revised yet, ascending by start
   };
   struct series {
     series_key key; // provider is the set's name
@@ -92,6 +101,15 @@ private:
     timestamp from, to;
   };
   using open_ends = std::map<std::int64_t, std::vector<std::uint32_t>>; // end of an open window -> its series
+  // A window of a series: of an interval, by its index.
+  struct window_place {
+    std::uint32_t series = 0;
+    std::uint32_t interval = 0;
+  };
+  struct revised_window {
+    std::int64_t start = 0;
+    window_place where;
+  };
   // One source set's state in this partition.
   struct set_state {
     std::string name;
@@ -104,7 +122,9 @@ private:
     std::vector<hole> holes; // of source time in which something was missed: apart from one another, ascending
     timestamp unknown_since = earliest; // down without a promise to go on: a hole that has no end yet
     open_ends grid_open;
-    std::vector<open_ends> longer_open; // by interval
+    std::vector<open_ends> longer_open;                            // by interval
+    std::map<std::int64_t, std::vector<window_place>> closed_ends; // end -> closed windows that are kept
+    timestamp revisable_from = earliest; // what was closed before this is not kept, whatever the rules say now
   };
   // What an event's key number means here.
   struct target {
@@ -115,6 +135,7 @@ private:
   };
 
   bool load_windows(byte_reader& in, window_list& windows, std::uint32_t index, nanoseconds span, open_ends& open);
+  bool load_closed(byte_reader& in, window_list& windows, std::uint32_t index, std::int32_t interval);
   void change_rules(const bar_rules& rules);
   void change_source(timestamp log_ts, const source_event& what);
   std::uint32_t feed_number(const std::string& feed);
@@ -124,7 +145,7 @@ private:
   std::uint32_t rank_in(const set_state& set, const std::string& provider) const;
   std::int32_t make_series(std::uint32_t set, std::string symbol);
   void add_event(target& where, const event_batch& batch, const event_row& row, std::uint64_t offset, timestamp log_ts);
-  bool count(target& where, const event_row& row, const std::string& symbol, contribution& x);
+  bool count(target& where, const event_row& row, const std::string& symbol, contribution& x, bool late);
   bar_builder& window_at(std::int32_t index, std::int64_t ts);
   bar_builder& grid_window(std::uint32_t index, std::int64_t start);
   void reject(errc code, const event_batch& batch, const event_row& row, std::uint64_t offset, nanoseconds lateness);
@@ -141,11 +162,20 @@ private:
   static void lose_sight(set_state& set);
   static void see_again(set_state& set, timestamp from);
   static void note_hole(set_state& set, timestamp from, timestamp to);
-  void emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval);
+  void emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval,
+            std::uint32_t revision = 0);
   void judge_coverage(const set_state& set, bar& x) const;
   void merge_up(set_state& set, std::uint32_t index, const bar_builder& child);
   std::vector<std::uint32_t> in_name_order(std::vector<std::uint32_t> indices);
   void enforce_limit(set_state& set);
+
+  bool is_revisable(const set_state& set, timestamp ts) const;
+  bool revise(std::int32_t index, const contribution& x);
+  void revise(window_place where, const contribution& x);
+  window_list& windows_at(window_place where);
+  void keep(set_state& set, window_place where, const bar_builder& x);
+  void forget_closed(set_state& set);
+  void publish_revisions();
 
   bar_rules rules_;
   nanoseconds grid_ = second;
@@ -162,6 +192,7 @@ private:
   std::map<std::string, std::uint32_t> set_of_provider_;
   key_index<std::uint32_t> index_;
   std::vector<target> targets_;
+  std::vector<revised_window> revised_; // by the record at hand; a window may be in it more than once
   stage_output output_;
 };
 

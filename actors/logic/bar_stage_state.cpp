@@ -7,8 +7,8 @@
 namespace finstream {
 
 namespace {
-constexpr std::uint64_t state_version = 1;
-constexpr std::uint64_t rules_version = 1;
+constexpr std::uint64_t state_version = 2;
+constexpr std::uint64_t rules_version = 2;
 constexpr nanoseconds longest_span = 366 * 86'400 * second; // of an interval, a lateness, a time-out
 } // namespace
 
@@ -28,6 +28,7 @@ std::string bar_rules::save() const {
   out.number(max_open_windows);
   out.number(schema);
   out.number(config_hash);
+  out.signed_number(revise_for);
   return bytes;
 }
 
@@ -48,10 +49,12 @@ expected<bar_rules> bar_rules::load(std::string_view bytes) {
   x.max_open_windows = in.number();
   x.schema = in.number();
   x.config_hash = in.number();
+  x.revise_for = in.signed_number();
   auto ascend = std::adjacent_find(x.intervals.begin(), x.intervals.end(), std::greater_equal<>{}) == x.intervals.end();
   auto possible = [](nanoseconds span) { return span >= 0 && span <= longest_span; };
   auto sane = !x.intervals.empty() && x.intervals.front() > 0 && ascend && possible(x.intervals.back()) &&
               possible(x.clock.allow_late) && possible(x.clock.flush_timeout) && possible(x.clock.resume_grace) &&
+              possible(x.revise_for) &&
               std::none_of(x.sets.begin(), x.sets.end(), [](auto& set) { return set.providers.empty(); });
   if (!in.done() || !sane) return fail(errc::corrupt_record, "the rules in the log cannot be read");
   return x;
@@ -80,7 +83,9 @@ std::uint32_t bar_stage::find_set(const std::string& provider) {
                                              {},
                                              earliest,
                                              {},
-                                             {}});
+                                             {},
+                                             {},
+                                             earliest});
   state.said_until.assign(rules_.intervals.size(), earliest);
   state.longer_open.resize(rules_.intervals.size());
   for (auto& member : found.providers) set_of_provider_[member] = index;
@@ -122,7 +127,8 @@ std::string bar_stage::save() const {
   for (auto& set : sets_) {
     out.text(set.providers.front()); // finds the set again
     set.clock.save(out);
-    for (auto t : {set.accept_from, set.next_boundary, set.first_seen, set.unknown_since}) out.signed_number(t.ns);
+    for (auto t : {set.accept_from, set.next_boundary, set.first_seen, set.unknown_since, set.revisable_from})
+      out.signed_number(t.ns);
     for (auto t : set.said_until) out.signed_number(t.ns);
     out.number(set.holes.size());
     for (auto& h : set.holes) out.signed_number(h.from.ns), out.signed_number(h.to.ns);
@@ -140,6 +146,8 @@ std::string bar_stage::save() const {
     auto save_windows = [&](const window_list& windows) {
       out.number(windows.open.size());
       for (auto& w : windows.open) w.save(out);
+      out.number(windows.closed.size());
+      for (auto& w : windows.closed) w.content.save(out), out.number(w.revision);
     };
     save_windows(s.grid);
     for (auto& windows : s.longer) save_windows(windows);
@@ -159,7 +167,7 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
     auto& set = out.sets_[out.find_set(std::string{in.text()})];
     set.clock.load(in);
     if (set.clock.providers() != set.providers.size()) return bad("has another number of sources in a set");
-    for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since})
+    for (auto* t : {&set.accept_from, &set.next_boundary, &set.first_seen, &set.unknown_since, &set.revisable_from})
       t->ns = in.signed_number();
     for (auto& t : set.said_until) t.ns = in.signed_number();
     set.holes.resize(in.count(2));
@@ -176,9 +184,11 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
     if (index + 1 != out.series_.size()) return bad("has a series twice");
     auto& s = out.series_[index];
     auto& state = out.sets_[static_cast<std::size_t>(set)];
-    auto good = out.load_windows(in, s.grid, index, out.grid_, state.grid_open);
+    auto good = out.load_windows(in, s.grid, index, out.grid_, state.grid_open) &&
+                out.load_closed(in, s.grid, index, out.grid_interval_);
     for (std::size_t i = 0; i < s.longer.size(); ++i)
-      good = out.load_windows(in, s.longer[i], index, out.rules_.intervals[i], state.longer_open[i]) && good;
+      good = good && out.load_windows(in, s.longer[i], index, out.rules_.intervals[i], state.longer_open[i]) &&
+             out.load_closed(in, s.longer[i], index, static_cast<std::int32_t>(i));
     if (!good) return bad("has a window that does not begin where one can");
   }
   if (!in.done()) return bad("is cut, or bytes follow it");
@@ -196,6 +206,23 @@ bool bar_stage::load_windows(byte_reader& in, window_list& windows, std::uint32_
     previous = w.start;
     open[w.start + span].push_back(index);
     ++open_windows_;
+  }
+  return true;
+}
+
+bool bar_stage::load_closed(byte_reader& in, window_list& windows, std::uint32_t index, std::int32_t interval) {
+  windows.closed.resize(in.count(49));
+  if (interval < 0) return windows.closed.empty(); // of a grid that nobody sees, nothing is kept
+  window_place where{index, static_cast<std::uint32_t>(interval)};
+  auto span = rules_.intervals[where.interval];
+  auto previous = std::numeric_limits<std::int64_t>::min();
+  for (auto& w : windows.closed) {
+    w.content.load(in);
+    w.revision = static_cast<std::uint32_t>(in.number());
+    auto start = w.content.start;
+    if (start <= previous || start % span != 0 || start > std::numeric_limits<std::int64_t>::max() - span) return false;
+    previous = start;
+    sets_[series_[index].set].closed_ends[start + span].push_back(where);
   }
   return true;
 }

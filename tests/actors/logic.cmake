@@ -8,6 +8,7 @@ finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
          bars_limits:actors/logic_bars_limits.cpp
          bars_checkpoint:actors/logic_bars_checkpoint.cpp
          bars_rules:actors/logic_bars_rules.cpp
+         bars_revisions:actors/logic_bars_revisions.cpp
          feature_math:actors/logic_feature_math.cpp
          features:actors/logic_features.cpp
          features_revisions:actors/logic_features_revisions.cpp

@@ -26,7 +26,9 @@ CAF_TEST(stopping at every record gives the same bytes as not stopping) {
     std::mt19937_64 random{seed};
     auto rules = random_rules(random);
     if (seed % 4 == 0) rules.max_open_windows = 8;
-    auto log = random_log(random, rules);
+    log_options options;
+    if (seed % 3 == 0) rules.revise_for = 10 * second, options.most_delay = 15 * second;
+    auto log = random_log(random, rules, options);
     log.push_back(long_silence(log));
     run straight{rules}, stopping{rules};
     for (std::size_t i = 0; i < log.size(); ++i) {
@@ -66,6 +68,7 @@ CAF_TEST(stopping once anywhere gives the same bytes as not stopping) {
 CAF_TEST(a checkpoint that is cut is refused) {
   std::mt19937_64 random{5};
   auto rules = random_rules(random);
+  rules.revise_for = 5 * second;
   run x{rules};
   x.take_all(random_log(random, rules));
   auto bytes = x.stage.save();
