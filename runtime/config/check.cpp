@@ -2,6 +2,7 @@
 
 #include "runtime/config/options.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <map>
 #include <set>
@@ -9,6 +10,17 @@
 namespace finstream {
 
 namespace {
+
+// In a condition these are the bar's own.
+bool is_bar_field(std::string_view name) {
+  return name == "open" || name == "high" || name == "low" || name == "close" || name == "volume";
+}
+
+// A kind, and nothing behind it.
+bool is_plain_name(std::string_view name) {
+  auto kind = feature_kind_of(name);
+  return (kind && name == to_string(*kind)) || name == "volatility" || name == "skewness" || name == "kurtosis";
+}
 
 void check_intervals(const settings& x, const complaint& complain) {
   if (x.windows.intervals.empty()) complain("windows.intervals", "key `windows.intervals` must have at least one span");
@@ -68,12 +80,71 @@ void check_feeds(const settings& x, const complaint& complain) {
   }
 }
 
+void check_window(const feature_settings& x, std::size_t i, std::set<std::string>& names, const complaint& complain) {
+  auto& window = x.windows[i];
+  auto here = fmt::format("features.windows[{}]", i);
+  auto kind = kind_of(window);
+  if (window.name.empty()) complain(here, fmt::format("{} needs a `name`", quoted(here)));
+  if (!window.name.empty() && !names.insert(window.name).second)
+    complain(here + ".name",
+             fmt::format("window {} is there twice; each needs a name of its own", quoted(window.name)));
+  if (!window.name.empty() && !kind)
+    complain(here + ".name",
+             fmt::format("window {} does not say what it is: let its name begin with vwap, ohlcv, ret, logret, vol, "
+                         "vol_ann, rsi, momentum, momentum_abs, skew or kurt, as in vol_5m, or give its `kind`",
+                         quoted(window.name)));
+  // `rsi > 70` must not be about something else because of a name.
+  if ((is_plain_name(window.name) && kind && feature_kind_of(window.name) != kind) || is_bar_field(window.name))
+    complain(here + ".name", fmt::format("window {} is called like something else than it is", quoted(window.name)));
+  if ((window.horizon != 0) == (window.bars != 0))
+    complain(here, fmt::format("{} needs either a `horizon` of time or a number of `bars`", quoted(here)));
+  if (window.mode == rsi_mode::talib && kind && *kind != feature_kind::rsi)
+    complain(here + ".mode", fmt::format("window {} is no rsi, and only rsi has a mode", quoted(window.name)));
+  auto bars = window.horizon != 0 ? static_cast<std::uint64_t>(window.horizon / x.interval) : window.bars;
+  if (window.horizon != 0 && window.horizon % x.interval != 0)
+    complain(here + ".horizon", fmt::format("{} is not a whole number of bars of {}",
+                                            quoted(span_to_string(window.horizon)), span_to_string(x.interval)));
+  if (bars > x.max_bars)
+    complain(here, fmt::format("window {} looks back on {} bars of {}; `features.max_bars` allows {}",
+                               quoted(window.name), bars, span_to_string(x.interval), x.max_bars));
+}
+
+void check_features(const settings& x, const complaint& complain) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < x.features.windows.size(); ++i) check_window(x.features, i, names, complain);
+  // Who computes nothing need not say of which bars.
+  auto used = !x.features.windows.empty() || x.inference.rules.enabled;
+  auto& intervals = x.windows.intervals;
+  if (used && std::find(intervals.begin(), intervals.end(), x.features.interval) == intervals.end())
+    complain(
+      "features.interval",
+      fmt::format("features are computed of bars of {} (`features.interval`), which `windows.intervals` does not "
+                  "have; add it there, or choose one of those",
+                  span_to_string(x.features.interval)));
+}
+
+void check_inference(const inference_settings& x, const complaint& complain) {
+  if (x.rules.enabled && x.rules.file.empty())
+    complain("inference.adapters.rules", "rules are enabled, but `inference.adapters.rules.file` does not say where "
+                                         "they are");
+  if (x.sklearn.enabled)
+    complain("inference.adapters.sklearn.enabled",
+             "key `inference.adapters.sklearn.enabled` must be false: models are not there yet");
+}
+
 } // namespace
 
 void check_settings(const settings& x, const complaint& complain) {
   check_intervals(x, complain);
   check_source_sets(x, complain);
   check_feeds(x, complain);
+  check_features(x, complain);
+  check_inference(x.inference, complain);
+}
+
+std::optional<feature_kind> kind_of(const feature_window_settings& x) {
+  if (x.kind == window_kind::by_name) return feature_kind_of(x.name);
+  return static_cast<feature_kind>(static_cast<int>(x.kind) - 1);
 }
 
 } // namespace finstream

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream {
 
@@ -15,6 +16,8 @@ using environment = std::function<std::optional<std::string>(const std::string& 
 environment process_environment();
 
 // Errors: config_invalid, "FILE:LINE:COLUMN: what is wrong, and what to do".
+// The path of the rules is meant from the config file's folder or, if there
+// is no such file, from the working directory; load_settings() gives the one that is there.
 expected<settings> load_settings(const std::string& path, const environment& env = process_environment());
 expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env);
 
@@ -25,5 +28,10 @@ std::string settings_reference(); // config/REFERENCE.md: key, type, default, ra
 
 // Hash of the settings that decide what a bar is (intervals, lateness, source sets, partitions ...): in every bar.
 std::uint64_t semantic_hash(const settings& x);
+// Of what decides a feature, bars included: in every feature vector. Windows that rules need count like those of the
+// file, so they are added to `x` before.
+std::uint64_t features_hash(const settings& x);
+// Of what decides a signal, features and rules included: in every signal.
+std::uint64_t signals_hash(const settings& x, const std::vector<rule_settings>& rules);
 
 } // namespace finstream

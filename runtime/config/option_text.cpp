@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <fmt/format.h>
 
 namespace finstream {
@@ -23,6 +24,12 @@ constexpr std::array<std::string_view, 5> names_of(log::level) {
 }
 constexpr std::array<std::string_view, 3> names_of(durability) { return {"none", "interval", "batch"}; }
 constexpr std::array<std::string_view, 2> names_of(rounding) { return {"reject", "half_even"}; }
+constexpr std::array<std::string_view, 12> names_of(window_kind) {
+  return {"by_name", "vwap", "ohlcv",    "ret",          "logret", "vol",
+          "vol_ann", "rsi",  "momentum", "momentum_abs", "skew",   "kurt"};
+}
+constexpr std::array<std::string_view, 2> names_of(rsi_mode) { return {"wilder", "talib"}; }
+constexpr std::array<std::string_view, 2> names_of(rule_emit) { return {"edge", "level"}; }
 
 template <class T>
 concept choice = requires(T x) {
@@ -56,6 +63,11 @@ bool is_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits);
 }
 
+// What a condition can say.
+bool is_identifier(std::string_view text) {
+  return is_name(text) && (text[0] < '0' || text[0] > '9') && text.find_first_of(".-") == text.npos;
+}
+
 bool is_address(const std::string& text) {
   in6_addr buffer; // large enough for either
   return inet_pton(AF_INET, text.c_str(), &buffer) == 1 || inet_pton(AF_INET6, text.c_str(), &buffer) == 1;
@@ -65,8 +77,11 @@ bool has_form(text_form form, const std::string& text) {
   switch (form) {
   case text_form::any: return !text.empty();
   case text_form::name: return is_name(text);
+  case text_form::identifier: return is_identifier(text);
   case text_form::address: return is_address(text);
   case text_form::driver: return text == bus_drivers;
+  case text_form::free:
+  case text_form::interval: return true;
   }
   return false;
 }
@@ -75,8 +90,12 @@ std::string form_text(text_form form) {
   switch (form) {
   case text_form::any: return "a text that is not empty";
   case text_form::name: return fmt::format("a name of up to {} letters, digits, `.`, `_` and `-`", max_name_bytes);
+  case text_form::identifier:
+    return fmt::format("a name of up to {} letters, digits and `_` that begins with a letter", max_name_bytes);
   case text_form::address: return "an IP address such as 127.0.0.1 or ::";
   case text_form::driver: return std::string{bus_drivers};
+  case text_form::free:
+  case text_form::interval: break;
   }
   return {};
 }
@@ -97,39 +116,58 @@ expected<void> assign(const option& x, const std::string& text) {
     *member = static_cast<std::remove_pointer_t<decltype(member)>>(value);
     return {};
   };
-  return std::visit(overloaded{
-                      [&](bool* member) -> expected<void> {
-                        if (text != "true" && text != "false") return must_be(allowed(x), text);
-                        *member = text == "true";
-                        return {};
-                      },
-                      [&](int* member) { return number(member); },
-                      [&](std::uint64_t* member) { return number(member); },
-                      [&](std::string* member) -> expected<void> {
-                        if (!has_form(x.form, text)) return must_be(form_text(x.form), text);
-                        *member = text;
-                        return {};
-                      },
-                      [&]<choice E>(E* member) -> expected<void> {
-                        auto names = names_of(E{});
-                        auto found = std::find(names.begin(), names.end(), text);
-                        if (found == names.end()) return must_be(allowed(x), text);
-                        *member = static_cast<E>(found - names.begin());
-                        return {};
-                      },
-                      [&](std::vector<std::string>* member) -> expected<void> {
-                        member->push_back(text);
-                        return {};
-                      },
-                      [&](std::vector<nanoseconds>* member) -> expected<void> {
-                        auto span = parse_span(text);
-                        if (!span || !is_bar_interval(*span)) return must_be(interval_rule, text);
-                        member->push_back(*span);
-                        return {};
-                      },
-                      [&](auto*) -> expected<void> { return must_be(type_name(x), text); },
-                    },
-                    x.value);
+  return std::visit(
+    overloaded{
+      [&](bool* member) -> expected<void> {
+        if (text != "true" && text != "false") return must_be(allowed(x), text);
+        *member = text == "true";
+        return {};
+      },
+      [&](int* member) { return number(member); },
+      [&](std::uint64_t* member) { return number(member); },
+      [&](nanoseconds* member) -> expected<void> {
+        auto value = parse_span(text);
+        auto fits = value && (x.form == text_form::interval ? is_bar_interval(*value)
+                                                            : static_cast<std::uint64_t>(*value) >= x.least &&
+                                                                static_cast<std::uint64_t>(*value) <= x.most);
+        if (!fits) return must_be(x.form == text_form::interval ? allowed(x) : "a span from " + allowed(x), text);
+        *member = *value;
+        return {};
+      },
+      [&](double* member) -> expected<void> {
+        auto end = text.data() + text.size();
+        double value = 0;
+        auto [stopped, error] = std::from_chars(text.data() + (text.starts_with('+') ? 1 : 0), end, value);
+        if (error != std::errc{} || stopped != end || !std::isfinite(value))
+          return must_be("a number such as 1, -0.5 or 1e-3", text);
+        *member = value;
+        return {};
+      },
+      [&](std::string* member) -> expected<void> {
+        if (!has_form(x.form, text)) return must_be(form_text(x.form), text);
+        *member = text;
+        return {};
+      },
+      [&]<choice E>(E* member) -> expected<void> {
+        auto names = names_of(E{});
+        auto found = std::find(names.begin(), names.end(), text);
+        if (found == names.end()) return must_be(allowed(x), text);
+        *member = static_cast<E>(found - names.begin());
+        return {};
+      },
+      [&](std::vector<std::string>* member) -> expected<void> {
+        member->push_back(text);
+        return {};
+      },
+      [&](std::vector<nanoseconds>* member) -> expected<void> {
+        auto span = parse_span(text);
+        if (!span || !is_bar_interval(*span)) return must_be(interval_rule, text);
+        member->push_back(*span);
+        return {};
+      },
+      [&](auto*) -> expected<void> { return must_be(type_name(x), text); },
+    },
+    x.value);
 }
 
 bool is_single(const option& x) {
@@ -146,6 +184,8 @@ std::string value_text(const option& x) {
                       [](bool* member) -> std::string { return *member ? "true" : "false"; },
                       [](int* member) { return std::to_string(*member); },
                       [](std::uint64_t* member) { return std::to_string(*member); },
+                      [](nanoseconds* member) { return span_to_string(*member); },
+                      [](double* member) { return fmt::format("{}", *member); },
                       [](std::string* member) { return *member; },
                       []<choice E>(E* member) { return std::string{names_of(E{})[static_cast<std::size_t>(*member)]}; },
                       [&](std::vector<std::string>* member) { return list(*member, yaml_text); },
@@ -166,6 +206,8 @@ std::string_view type_name(const option& x) {
                       [](bool*) { return "boolean"; },
                       [](int*) { return "whole number"; },
                       [](std::uint64_t*) { return "whole number"; },
+                      [](nanoseconds*) { return "span"; },
+                      [](double*) { return "number"; },
                       [](std::string*) { return "text"; },
                       []<choice E>(E*) { return "choice"; },
                       [](std::vector<std::string>*) { return "list of texts"; },
@@ -184,6 +226,11 @@ std::string allowed(const option& x) {
                       [](bool*) -> std::string { return "true or false"; },
                       [&](int* member) { return range(member); },
                       [&](std::uint64_t* member) { return range(member); },
+                      [&](nanoseconds*) {
+                        if (x.form == text_form::interval) return std::string{interval_rule};
+                        return fmt::format("{} to {}", span_to_string(static_cast<nanoseconds>(x.least)),
+                                           span_to_string(static_cast<nanoseconds>(x.most)));
+                      },
                       [&](std::string*) { return form_text(x.form); },
                       []<choice E>(E*) { return one_of(names_of(E{})); },
                       [](std::vector<nanoseconds>*) { return std::string{interval_rule}; },

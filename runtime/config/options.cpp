@@ -14,6 +14,7 @@ constexpr std::uint64_t minute_ms = 60'000;
 constexpr std::uint64_t hour_ms = 60 * minute_ms;
 constexpr std::uint64_t day_ms = 24 * hour_ms;
 constexpr std::uint64_t longest_retention_ms = 3'660 * day_ms; // ten years
+constexpr nanoseconds longest_span = 366 * 86'400 * second;
 
 using table = std::vector<option>;
 
@@ -31,10 +32,20 @@ template <class T> option plain(std::string_view path, T& member, std::string_vi
   return {.path = path, .value = &member, .help = help};
 }
 
-option deciding_bars(option x) {
-  x.decides_bars = true;
+option span(std::string_view path, nanoseconds& member, nanoseconds least, nanoseconds most, std::string_view help) {
+  return {.path = path,
+          .value = &member,
+          .help = help,
+          .least = static_cast<std::uint64_t>(least),
+          .most = static_cast<std::uint64_t>(most)};
+}
+
+option deciding(stage what, option x) {
+  x.decides = what;
   return x;
 }
+option deciding_bars(option x) { return deciding(stage::bars, x); }
+option deciding_features(option x) { return deciding(stage::features, x); }
 
 void add(table& out, std::initializer_list<option> rows) { out.insert(out.end(), rows); }
 
@@ -96,6 +107,36 @@ void add_windows(table& out, window_settings& x) {
     });
 }
 
+void add_features(table& out, feature_settings& x) {
+  auto interval = plain("features.interval", x.interval,
+                        "The bars at whose close features are computed. They must be among `windows.intervals`.");
+  interval.form = text_form::interval;
+  add(out, {
+             deciding_features(interval),
+             deciding_features(span("features.year", x.year, 86'400 * second, longest_span,
+                                    "What volatility is annualised to: the trading time of a year.")),
+             deciding_features(number("features.max_bars", x.max_bars, 100, 1'000'000,
+                                      "Bars of a series that are kept for its horizons, so that memory has a bound.")),
+             deciding_features(plain("features.windows", x.windows,
+                                     "What is computed, over which horizon. Rules may need more, by plain names such "
+                                     "as rsi: these come by themselves (docs/rules.md).")),
+           });
+}
+
+void add_inference(table& out, inference_settings& x) {
+  add(out,
+      {
+        deciding(stage::signals, plain("inference.adapters.rules.enabled", x.rules.enabled,
+                                       "Whether rules are asked about each feature vector.")),
+        text("inference.adapters.rules.file", x.rules.file, text_form::free,
+             "The rules. A relative path is meant from the folder of this file or, if it is not there, from the "
+             "working directory."),
+        deciding(stage::signals, plain("inference.adapters.sklearn.enabled", x.sklearn.enabled,
+                                       "Whether a model is asked. Models are not there yet, so it must be false.")),
+        text("inference.adapters.sklearn.model_path", x.sklearn.model_path, text_form::free, "The model."),
+      });
+}
+
 void add_care(table& out, settings& x) {
   add(out,
       {
@@ -150,11 +191,16 @@ void add_limits(table& out, limit_settings& x) {
     });
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 11> sections{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> sections{{
   {"log", "The log goes to standard error."},
   {"scheduler", "The threads that run the actors."},
   {"bus", "The log of everything that happened, kept in the data directory."},
   {"windows", "How events become bars."},
+  {"features", "Rolling statistics of each bar series."},
+  {"inference", "What makes signals of features."},
+  {"inference.adapters", "Each can be on or off by itself."},
+  {"inference.adapters.rules", "Conditions over features, in a file of their own."},
+  {"inference.adapters.sklearn", "A trained model."},
   {"source_sets", "Providers whose events make one bar series together. Others have a series each."},
   {"feeds", "External processes that print market events as lines of JSON."},
   {"backoff", "The pause before a feed that crashed is started again: a random share of a step that doubles."},
@@ -179,6 +225,8 @@ std::vector<option> options_of(settings& x) {
            });
   add_machine(out, x);
   add_windows(out, x.windows);
+  add_features(out, x.features);
+  add_inference(out, x.inference);
   add(out, {
              deciding_bars(plain("source_sets", x.source_sets, section_help("source_sets"))),
              plain("feeds", x.feeds, section_help("feeds")),
@@ -224,6 +272,31 @@ std::vector<option> options_of(feed_settings& x) {
     number("backoff.crash_limit", x.backoff.crash_limit, 1, 10'000,
            "Crashes within crash_period_ms before the feed is parked."),
     number("backoff.crash_period_ms", x.backoff.crash_period_ms, 1, day_ms, "The time in which crashes are counted."),
+  };
+}
+
+std::vector<option> options_of(feature_window_settings& x) {
+  return {
+    text(
+      "name", x.name, text_form::identifier,
+      "What conditions and clients call the value. It begins with its kind, as vol_5m does, unless `kind` is given."),
+    span("horizon", x.horizon, 0, longest_span,
+         "The time it looks back on, such as 60s. Either this or `bars` is given; 0s is not given."),
+    number("bars", x.bars, 0, 1'000'000, "The bars it looks back on; of rsi its period. 0 is not given."),
+    plain("kind", x.kind, "What is computed."),
+    plain("mode", x.mode, "Of rsi: its values where nothing changes, Wilder's or as TA-Lib has them."),
+  };
+}
+
+std::vector<option> options_of(rule_settings& x) {
+  return {
+    text("name", x.name, text_form::name, "What its signals are called. No two rules share one."),
+    text("condition", x.condition, text_form::any, "When it holds, such as `rsi < 30 && close > vwap`."),
+    plain("signal", x.signal, "The value of its signals."),
+    plain("score", x.score, "The score of its signals."),
+    plain("emit", x.emit, "Whether a signal comes when the condition turns true, or at each bar while it is."),
+    span("cooldown", x.cooldown, 0, longest_span, "For this long after a signal a series has no other of this rule."),
+    plain("symbols", x.symbols, "Of which it is asked; all, where none is named."),
   };
 }
 

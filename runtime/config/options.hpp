@@ -1,6 +1,6 @@
 // THE TABLE of settings: for each key its path in YAML, the member it sets, what it may be and what it means. Loading,
-// printing, the reference, the hash of what decides a bar and "did you mean" all follow from it, so a key is added in
-// settings.hpp and in options.cpp and nowhere else.
+// printing, the reference, the hashes of what decides bars, features and signals, and "did you mean" all follow from
+// it, so a key is added in settings.hpp and in options.cpp and nowhere else.
 #pragma once
 
 #include "runtime/config/settings.hpp"
@@ -16,32 +16,41 @@ namespace finstream {
 
 // The member an option sets; its type says how the value is written.
 using option_value =
-  std::variant<bool*, int*, std::uint64_t*, std::string*, log::level*, durability*, rounding*,
-               std::vector<std::string>*, std::vector<nanoseconds>*, std::vector<std::pair<std::string, std::string>>*,
-               std::vector<source_set_settings>*, std::vector<feed_settings>*>;
+  std::variant<bool*, int*, std::uint64_t*, nanoseconds*, double*, std::string*, log::level*, durability*, rounding*,
+               window_kind*, rsi_mode*, rule_emit*, std::vector<std::string>*, std::vector<nanoseconds>*,
+               std::vector<std::pair<std::string, std::string>>*, std::vector<source_set_settings>*,
+               std::vector<feed_settings>*, std::vector<feature_window_settings>*>;
 
 enum class text_form : std::uint8_t {
-  any,     // not empty
-  name,    // is in file names, metrics and messages
-  address, // an IP address
-  driver,  // of the bus
+  any,        // not empty
+  name,       // is in file names, metrics and messages
+  identifier, // is in conditions, too
+  address,    // an IP address
+  driver,     // of the bus
+  free,       // may be empty
+  interval,   // of a span: a bar's
 };
+
+// The first stage whose output a setting is part of; the stages behind it follow.
+enum class stage : std::uint8_t { none, bars, features, signals };
 
 struct option {
   std::string_view path; // "windows.allow_late_ms"; of a list's entry, from the entry on: "backoff.max_ms"
   option_value value;
   std::string_view help;   // what it is, and why its limits are what they are
-  std::uint64_t least = 0; // of a number
+  std::uint64_t least = 0; // of a whole number, or of a span in nanoseconds
   std::uint64_t most = 0;
   text_form form = text_form::any;
-  bool decides_bars = false; // is part of semantic_hash()
+  stage decides = stage::none; // is part of semantic_hash(), features_hash(), signals_hash()
 };
 
 // The options of `x`, in the order in which they are printed. They point into `x`.
 std::vector<option> options_of(settings& x);
 std::vector<option> options_of(source_set_settings& x);
 std::vector<option> options_of(feed_settings& x);
-// What a group of options is about: of "windows", of "feeds" ...; empty for a single option.
+std::vector<option> options_of(feature_window_settings& x);
+std::vector<option> options_of(rule_settings& x);
+// What a group of options is about: of "windows", of "inference.adapters" ...; empty for a single option.
 std::string_view section_help(std::string_view path);
 
 // -- one value and its text

@@ -23,7 +23,7 @@ constexpr std::string_view reference_head = R"(# Settings
 Every key a config file can have. What a file leaves out has its default, and a key that is not here is an error.
 In values, `${NAME}` is replaced from the environment, `${NAME:-default}` has a default for a variable that is unset or
 empty, and `$$` is a dollar sign; between `[` and `]` such a value needs quotes. Settings marked † decide what a bar
-is: they are part of the `config_hash` in every bar.
+is: they are part of the `config_hash` in every bar. Those marked ‡ decide, with them, what a feature or a signal is.
 )";
 
 using lines = std::vector<std::string>;
@@ -62,10 +62,10 @@ template <class Entry> lines entries_of(std::vector<Entry>& entries, bool with_h
 }
 
 // What an entry of an empty list would look like.
-template <class Entry> void append_example(lines& out) {
+template <class Entry> void append_example(lines& out, const std::string& indent) {
   std::vector<Entry> one(1);
-  out.push_back("# An entry, with its defaults:");
-  for (auto& line : entries_of(one, true)) out.push_back("#" + line);
+  out.push_back(indent + "# An entry, with its defaults:");
+  for (auto& line : entries_of(one, true)) out.push_back(indent + "#" + line);
 }
 
 void append_option(lines& out, const option& x, const std::string& indent, std::string_view key, bool with_help) {
@@ -73,28 +73,44 @@ void append_option(lines& out, const option& x, const std::string& indent, std::
   auto append_list = [&]<class Entry>(std::vector<Entry>& entries) {
     out.push_back(fmt::format("{}{}:{}", indent, key, entries.empty() ? " []" : ""));
     for (auto& line : entries_of(entries, with_help)) out.push_back(indent + line);
-    if (entries.empty() && with_help) append_example<Entry>(out);
+    if (entries.empty() && with_help) append_example<Entry>(out, indent);
   };
   if (auto* feeds = std::get_if<std::vector<feed_settings>*>(&x.value)) return append_list(**feeds);
   if (auto* sets = std::get_if<std::vector<source_set_settings>*>(&x.value)) return append_list(**sets);
+  if (auto* windows = std::get_if<std::vector<feature_window_settings>*>(&x.value)) return append_list(**windows);
   auto is_text = std::holds_alternative<std::string*>(x.value);
   out.push_back(fmt::format("{}{}: {}", indent, key, is_text ? yaml_text(value_text(x)) : value_text(x)));
 }
 
+// "a.b.c" -> "a", "b", "c".
+std::vector<std::string_view> steps_of(std::string_view path) {
+  std::vector<std::string_view> out;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    auto end = std::min(path.find('.', begin), path.size());
+    out.push_back(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
 lines lines_of(const std::vector<option>& table, bool with_help) {
   lines out;
-  std::string_view section;
+  std::vector<std::string_view> section; // of the last option
   for (auto& x : table) {
-    // No section is deeper than one step: "windows.", or "backoff." in a feed.
-    auto dot = x.path.find('.');
-    auto here = dot == x.path.npos ? std::string_view{} : x.path.substr(0, dot);
-    if (with_help && !out.empty() && (here.empty() || here != section)) out.emplace_back();
-    if (here != section && !here.empty()) {
-      if (with_help) append_comment(out, "", section_help(here));
-      out.push_back(std::string{here} + ":");
+    auto steps = steps_of(x.path);
+    auto key = steps.back();
+    steps.pop_back();
+    auto same = static_cast<std::size_t>(
+      std::mismatch(section.begin(), section.end(), steps.begin(), steps.end()).first - section.begin());
+    if (with_help && !out.empty() && same == 0) out.emplace_back();
+    for (auto depth = same; depth < steps.size(); ++depth) {
+      std::string indent(2 * depth, ' ');
+      auto end = static_cast<std::size_t>(steps[depth].data() + steps[depth].size() - x.path.data());
+      if (with_help) append_comment(out, indent, section_help(x.path.substr(0, end)));
+      out.push_back(indent + std::string{steps[depth]} + ":");
     }
-    section = here;
-    append_option(out, x, here.empty() ? "" : "  ", here.empty() ? x.path : x.path.substr(dot + 1), with_help);
+    section = steps;
+    append_option(out, x, std::string(2 * steps.size(), ' '), key, with_help);
   }
   return out;
 }
@@ -105,6 +121,11 @@ std::string cell(std::string_view text) {
   return out;
 }
 
+std::string_view mark_of(const option& x) {
+  if (x.decides == stage::none) return "";
+  return x.decides == stage::bars ? " †" : " ‡";
+}
+
 void append_rows(std::string& out, const std::vector<option>& table, std::string_view prefix,
                  std::string_view section) {
   out += "\n| key | type | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n";
@@ -112,7 +133,7 @@ void append_rows(std::string& out, const std::vector<option>& table, std::string
     auto dot = x.path.find('.');
     if ((dot == x.path.npos ? std::string_view{} : x.path.substr(0, dot)) != section) continue;
     auto value = value_text(x);
-    out += fmt::format("| `{}{}`{} | {} | {} | {} | {} |\n", prefix, x.path, x.decides_bars ? " †" : "", type_name(x),
+    out += fmt::format("| `{}{}`{} | {} | {} | {} | {} |\n", prefix, x.path, mark_of(x), type_name(x),
                        value.empty() ? "" : "`" + cell(value) + "`", cell(allowed(x)), cell(x.help));
   }
 }
@@ -144,6 +165,7 @@ std::string settings_reference() {
   settings defaults;
   source_set_settings set;
   feed_settings feed;
+  feature_window_settings window;
   auto table = options_of(defaults);
   std::string out{reference_head};
   auto heading = [&](std::string_view path, std::string_view help) {
@@ -154,7 +176,11 @@ std::string settings_reference() {
   for (auto section : sections_of(table)) {
     heading(section, section_help(section));
     append_rows(out, table, "", section);
-    if (section != "windows") continue;
+    if (section == "features") {
+      heading("features: windows", "A list of windows, each with these keys.");
+      append_rows(out, options_of(window), "features.windows[].", "");
+    }
+    if (section != "inference") continue;
     heading("source_sets", section_help("source_sets"));
     append_rows(out, options_of(set), "source_sets[].", "");
     heading("feeds", section_help("feeds"));

@@ -2,12 +2,14 @@
 // reason. config/default.yaml says the same in YAML, and a test holds the two together.
 #pragma once
 
+#include "messages/event/feature.hpp"
 #include "messages/value/decimal.hpp"
 #include "messages/value/timestamp.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/log/log.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +54,79 @@ struct window_settings {
   std::uint64_t max_open_windows = 1'000'000; // per partition, all intervals; reaching it closes the oldest
 
   friend bool operator==(const window_settings&, const window_settings&) = default;
+};
+
+// What a window computes: as its name says, or one of feature_kind, in its order.
+enum class window_kind : std::uint8_t {
+  by_name,
+  vwap,
+  ohlcv,
+  ret,
+  logret,
+  vol,
+  vol_ann,
+  rsi,
+  momentum,
+  momentum_abs,
+  skew,
+  kurt,
+};
+enum class rsi_mode : std::uint8_t { wilder, talib };
+
+struct feature_window_settings {
+  std::string name;
+  nanoseconds horizon = 0; // one of these two is given, the other is 0
+  std::uint64_t bars = 0;
+  window_kind kind = window_kind::by_name;
+  rsi_mode mode = rsi_mode::wilder; // of rsi
+
+  friend bool operator==(const feature_window_settings&, const feature_window_settings&) = default;
+};
+// Nothing where neither `kind` nor the name says it.
+std::optional<feature_kind> kind_of(const feature_window_settings& x);
+
+struct feature_settings {
+  nanoseconds interval = second; // features are computed at the close of each of these bars
+  std::vector<feature_window_settings> windows;
+  nanoseconds year = 365 * 86'400 * second; // by which volatility is annualised
+  std::uint64_t max_bars = 10'000;          // of a series, kept for its horizons
+
+  friend bool operator==(const feature_settings&, const feature_settings&) = default;
+};
+
+struct rules_adapter_settings {
+  bool enabled = false;
+  std::string file;
+
+  friend bool operator==(const rules_adapter_settings&, const rules_adapter_settings&) = default;
+};
+
+struct model_adapter_settings {
+  bool enabled = false; // there is no adapter for models as yet
+  std::string model_path;
+
+  friend bool operator==(const model_adapter_settings&, const model_adapter_settings&) = default;
+};
+
+struct inference_settings {
+  rules_adapter_settings rules;
+  model_adapter_settings sklearn;
+
+  friend bool operator==(const inference_settings&, const inference_settings&) = default;
+};
+
+// One rule of the file of rules. It is not part of `settings`: rules_file.hpp reads it.
+enum class rule_emit : std::uint8_t { edge, level };
+struct rule_settings {
+  std::string name;
+  std::string condition;
+  double signal = 0;
+  double score = 0;
+  rule_emit emit = rule_emit::edge;
+  nanoseconds cooldown = 0;
+  std::vector<std::string> symbols; // empty: all
+
+  friend bool operator==(const rule_settings&, const rule_settings&) = default;
 };
 
 struct source_set_settings {
@@ -135,6 +210,8 @@ struct settings {
   scheduler_settings scheduler;
   bus_settings bus;
   window_settings windows;
+  feature_settings features;
+  inference_settings inference;
   std::vector<source_set_settings> source_sets;
   std::vector<feed_settings> feeds;
   checkpoint_settings checkpoint;

@@ -99,3 +99,18 @@ CAF_TEST(every plain name can be used without any window) {
   CAF_CHECK(check_conditions(book).empty());
   CAF_CHECK(default_windows({rule("close > 1")}, {}).empty());
 }
+
+CAF_TEST(the founding rules over the founding windows need two windows more) {
+  std::vector<feature_window> configured{window("vwap_1m", 60 * second), window("ret_30s", 30 * second),
+                                         window("vol_5m", 300 * second)};
+  rule_book book;
+  for (auto* condition : {"momentum > 0.01", "momentum < -0.01", "volatility > 0.3", "rsi > 70", "rsi < 30"})
+    book.rules.push_back(rule(condition));
+  auto added = default_windows(book.rules, configured);
+  CAF_REQUIRE_EQUAL(added.size(), 2u);
+  CAF_CHECK_EQUAL(added[0].name, "rsi");
+  CAF_CHECK_EQUAL(added[1].name, "momentum");
+  configured.insert(configured.end(), added.begin(), added.end());
+  book.names = rule_names(configured);
+  CAF_CHECK(check_conditions(book).empty());
+}

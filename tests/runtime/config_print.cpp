@@ -57,16 +57,26 @@ void change(const option& x, std::mt19937& random) {
     [&]<class T>(T* member) {
       if constexpr (std::is_same_v<T, bool>) {
         *member = !*member;
+      } else if constexpr (std::is_same_v<T, nanoseconds>) {
+        constexpr auto unit =
+          static_cast<std::uint64_t>(second); // a span of other lengths is not always written shortly
+        *member = x.form == text_form::interval ? static_cast<nanoseconds>(30 * second)
+                                                : static_cast<nanoseconds>(pick(x.least / unit, x.most / unit) * unit);
       } else if constexpr (std::is_integral_v<T>) {
         *member = static_cast<T>(pick(x.least, x.most));
       } else if constexpr (std::is_same_v<T, log::level>) {
         *member = static_cast<T>(pick(0, 4));
       } else if constexpr (std::is_same_v<T, durability>) {
         *member = static_cast<T>(pick(0, 2));
-      } else if constexpr (std::is_same_v<T, rounding>) {
+      } else if constexpr (std::is_same_v<T, double>) {
+        *member = static_cast<double>(pick(0, 1'000'000)) / 7e5 - 0.5;
+      } else if constexpr (std::is_same_v<T, rounding> || std::is_same_v<T, rsi_mode> || std::is_same_v<T, rule_emit>) {
         *member = static_cast<T>(pick(0, 1));
+      } else if constexpr (std::is_same_v<T, window_kind>) {
+        *member = static_cast<T>(pick(0, 11));
       } else if constexpr (std::is_same_v<T, std::string>) {
-        if (x.form == text_form::any) *member = "x" + any_text();
+        if (x.form == text_form::any || x.form == text_form::free) *member = "x" + any_text();
+        if (x.form == text_form::identifier) *member = "vol_" + std::to_string(pick(0, 1'000'000'000'000));
         if (x.form == text_form::name) *member = "n" + std::to_string(pick(0, 1'000'000'000'000));
         if (x.form == text_form::address) *member = "10.0.0." + std::to_string(pick(1, 254));
       } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
@@ -92,6 +102,16 @@ settings random_settings(unsigned seed) {
   for (auto& feed : x.feeds) feed.backoff.max_ms = std::max(feed.backoff.max_ms, feed.backoff.initial_ms);
   for (auto& set : x.source_sets) // "p7" and "p7" + "" would be one provider twice
     if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
+  x.features.interval = x.windows.intervals[0];
+  x.features.max_bars = 1'000'000;
+  for (auto& window : x.features.windows) { // what cannot be together, and what is only one way legal
+    window.bars = window.bars % 1000 + 1;
+    window.horizon = static_cast<nanoseconds>(window.bars % 2) * window.horizon % 1000 * x.features.interval;
+    if (window.horizon == 0) window.bars += window.bars == 0 ? 1 : 0;
+    if (window.horizon != 0) window.bars = 0;
+    if (window.kind != window_kind::rsi) window.mode = rsi_mode::wilder;
+  }
+  x.inference.sklearn.enabled = false;
   return x;
 }
 
@@ -121,7 +141,8 @@ CAF_TEST(config / default.yaml holds every key and means the defaults) {
   settings all;
   feed_settings feed;
   source_set_settings set;
-  for (auto& table : {options_of(all), options_of(feed), options_of(set)})
+  feature_window_settings window;
+  for (auto& table : {options_of(all), options_of(feed), options_of(set), options_of(window)})
     for (auto& x : table) {
       auto key = " " + std::string{x.path.substr(x.path.rfind('.') + 1)} + ":";
       if (("\n" + text.str()).find(key) == std::string::npos &&
@@ -143,7 +164,7 @@ CAF_TEST(what is printed can be loaded again) {
 
 CAF_TEST(every row of the table sets a member of its own) {
   auto lines_of = [](settings x) {
-    x.feeds.clear(), x.source_sets.clear(); // so that every print has the same lines
+    x.feeds.clear(), x.source_sets.clear(), x.features.windows.clear(); // so that every print has the same lines
     std::istringstream text{settings_to_yaml(x)};
     std::vector<std::string> out;
     for (std::string line; std::getline(text, line);) out.push_back(line);
@@ -159,8 +180,8 @@ CAF_TEST(every row of the table sets a member of its own) {
       if (before[i] != after[i] || before[i].back() == ':') unchanged.erase(before[i]);
   }
   // These have only one legal value as yet.
-  std::set<std::string> expected{"version: 1", "  type: embedded", "  revise_for_ms: 0", "source_sets: []",
-                                 "feeds: []"};
+  std::set<std::string> expected{"version: 1",      "  type: embedded", "  revise_for_ms: 0",
+                                 "source_sets: []", "feeds: []",        "  windows: []"};
   CAF_CHECK_EQUAL(unchanged, expected);
 }
 
@@ -173,8 +194,8 @@ CAF_TEST(every member of the settings has a row in the table) {
     }
     return n;
   };
-  // Eight members of `settings` are sections, one of `feed_settings` is.
-  CAF_CHECK_EQUAL(members<settings>() - 8, rows(settings{}, ""));
+  // Ten members of `settings` are sections, one of `feed_settings` is.
+  CAF_CHECK_EQUAL(members<settings>() - 10, rows(settings{}, ""));
   CAF_CHECK_EQUAL(members<feed_settings>() - 1, rows(feed_settings{}, ""));
   CAF_CHECK_EQUAL(members<source_set_settings>(), rows(source_set_settings{}, ""));
   CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
@@ -182,6 +203,10 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<scheduler_settings>(), rows(settings{}, "scheduler"));
   CAF_CHECK_EQUAL(members<bus_settings>(), rows(settings{}, "bus"));
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
+  CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));
+  CAF_CHECK_EQUAL(members<feature_window_settings>(), rows(feature_window_settings{}, ""));
+  CAF_CHECK_EQUAL(members<rules_adapter_settings>() + members<model_adapter_settings>(), rows(settings{}, "inference"));
+  CAF_CHECK_EQUAL(members<rule_settings>(), rows(rule_settings{}, ""));
   CAF_CHECK_EQUAL(members<checkpoint_settings>(), rows(settings{}, "checkpoint"));
   CAF_CHECK_EQUAL(members<supervisor_settings>(), rows(settings{}, "supervisor"));
   CAF_CHECK_EQUAL(members<gateway_settings>(), rows(settings{}, "gateway"));
@@ -192,12 +217,15 @@ CAF_TEST(the paths of the table are unique and each has a help sentence) {
   settings all;
   feed_settings feed;
   source_set_settings set;
-  for (auto& table : {options_of(all), options_of(feed), options_of(set)}) {
+  feature_window_settings window;
+  rule_settings rule;
+  for (auto& table : {options_of(all), options_of(feed), options_of(set), options_of(window), options_of(rule)}) {
     std::set<std::string_view> paths;
     for (auto& x : table) {
       CAF_CHECK(paths.insert(x.path).second);
       CAF_CHECK(x.help.ends_with('.'));
-      if (x.path.find('.') != x.path.npos) CAF_CHECK(!section_help(x.path.substr(0, x.path.find('.'))).empty());
+      for (auto dot = x.path.find('.'); dot != x.path.npos; dot = x.path.find('.', dot + 1))
+        CAF_CHECK(!section_help(x.path.substr(0, dot)).empty());
     }
   }
 }
@@ -232,4 +260,6 @@ CAF_TEST(the hash of what decides a bar changes with that and with nothing else)
   same([](auto& x) { std::swap(x.windows.intervals[0], x.windows.intervals[3]); });
   same([](auto& x) { x.node_name = "other", x.data_directory = "other", x.gateway.port = 1, x.log.json = true; });
   same([](auto& x) { x.feeds.emplace_back().name = "a"; });
+  same([](auto& x) { x.features.windows.emplace_back().name = "vol_5m"; });
+  same([](auto& x) { x.features.interval = 5 * second, x.inference.rules.enabled = true; });
 }
