@@ -1,6 +1,7 @@
 #include "runtime/config/load.hpp"
 
 #include "runtime/config/check.hpp"
+#include "runtime/config/founding.hpp"
 #include "runtime/config/yaml_reader.hpp"
 
 #include <algorithm>
@@ -21,13 +22,18 @@ std::string beside(const std::string& config_path, const std::string& file) {
 
 } // namespace
 
-expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env) {
+expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env,
+                                  std::vector<std::string>* notes) {
   try {
     settings out;
     yaml_reader reader{name, env};
     auto complain = [&](auto& path, auto& sentence) { reader.complain_unless_consequence(path, sentence); };
     reader.parse(yaml);
-    reader.read_map(options_of(out));
+    if (has_founding_names(reader)) {
+      read_founding_names(reader, out, complain, notes);
+    } else {
+      reader.read_map(options_of(out));
+    }
     check_settings(out, complain);
     if (reader.has_errors()) return reader.errors();
     std::sort(out.windows.intervals.begin(), out.windows.intervals.end());
@@ -37,10 +43,10 @@ expected<settings> parse_settings(const std::string& yaml, const std::string& na
   }
 }
 
-expected<settings> load_settings(const std::string& path, const environment& env) {
+expected<settings> load_settings(const std::string& path, const environment& env, std::vector<std::string>* notes) {
   auto yaml = read_config_file(path, "config file");
   if (!yaml) return tl::unexpected{yaml.error()};
-  auto out = parse_settings(*yaml, path, env);
+  auto out = parse_settings(*yaml, path, env, notes);
   if (out) out->inference.rules.file = beside(path, out->inference.rules.file);
   return out;
 }

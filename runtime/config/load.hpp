@@ -16,10 +16,13 @@ using environment = std::function<std::optional<std::string>(const std::string& 
 environment process_environment();
 
 // Errors: config_invalid, "FILE:LINE:COLUMN: what is wrong, and what to do".
-// The path of the rules is meant from the config file's folder or, if there
+// Files with the founding names of settings (founding.hpp) are read, too. What of them has no effect is said in
+// `notes`, a sentence each, for the operator. The path of the rules is meant from the config file's folder or, if there
 // is no such file, from the working directory; load_settings() gives the one that is there.
-expected<settings> load_settings(const std::string& path, const environment& env = process_environment());
-expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env);
+expected<settings> load_settings(const std::string& path, const environment& env = process_environment(),
+                                 std::vector<std::string>* notes = nullptr);
+expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env,
+                                  std::vector<std::string>* notes = nullptr);
 
 // Every key with its effective value: `config print`. With help, each key's meaning and limits are comments above it,
 // as in config/default.yaml. What is printed can be loaded again.
