@@ -33,6 +33,9 @@ class HouseRules(unittest.TestCase):
         self.refuses(tidy.arrows, {"actors/logic/a.hpp": '#include <caf/actor.hpp>\n#include <unistd.h>\n'}, 1, 2)
         self.refuses(tidy.arrows, {"actors/logic/a.hpp": '#include "messages/codec/json.hpp"\n'})
         self.refuses(tidy.arrows, {"actors/logic/a.hpp": '#include "actors/window.hpp"\n'})
+        self.accepts(tidy.arrows, {"actors/logic/a.hpp": '#include "runtime/expression/expression.hpp"\n'})
+        self.refuses(tidy.arrows, {"actors/logic/a.hpp": '#include "runtime/expression/condition_text.hpp"\n'})
+        self.refuses(tidy.arrows, {"runtime/expression/a.cpp": '#include "runtime/config/load.hpp"\n'})
 
     def test_tests_may_include_all_and_comments_include_nothing(self):
         self.accepts(tidy.arrows,
