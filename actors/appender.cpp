@@ -38,6 +38,7 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::commit, const stage_result_ptr& what, const commit_listener& from) {
       take(result{what, from});
     },
+    [this](verb::obey) { take(rules_change{}); },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
     [this](verb::status) { return status(); },
@@ -77,12 +78,13 @@ void appender_state::recover() {
   }
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  // Once a node. The successor of an appender that crashed has nothing to say: its feeds have gone on and hold what was
-  // not confirmed, so nothing was missed, and the bars must not claim it.
-  if (auto& started = context_->figures->started.at(partition_); !started) {
+  // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds have
+  // gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
+  if (context_->figures->rules_said.at(partition_) == 0) {
     take(node_start{});
   } else {
     become_ready();
+    take(rules_change{});
   }
 }
 
@@ -215,20 +217,31 @@ bool appender_state::write(result& x) {
 }
 
 bool appender_state::write(node_start&) {
-  if (!write_mark(record_kind::start)) return false;
-  context_->figures->started.at(partition_) = true;
+  if (!write_rules(record_kind::start)) return false;
   become_ready();
   return true;
 }
 
-bool appender_state::write(time_passed&) { return write_mark(record_kind::clock); }
+bool appender_state::write(rules_change&) {
+  auto is_said = context_->figures->rules_said.at(partition_) == context_->rules->get().second;
+  return is_said || write_rules(record_kind::rules);
+}
+
+bool appender_state::write_rules(record_kind kind) {
+  auto [rules, number] = context_->rules->get();
+  if (!write_mark(kind, rules)) return false;
+  context_->figures->rules_said.at(partition_) = number;
+  return true;
+}
+
+bool appender_state::write(time_passed&) { return write_mark(record_kind::clock, {}); }
 
 // A record that holds no events.
-bool appender_state::write_mark(record_kind kind) {
+bool appender_state::write_mark(record_kind kind, const stage_rules& rules) {
   auto entry = std::make_shared<log_entry>();
   entry->kind = static_cast<std::uint8_t>(kind);
-  std::string payload;
-  if (kind == record_kind::start) entry->rules = context_->rules, payload = to_msgpack(context_->rules);
+  entry->rules = rules;
+  auto payload = kind == record_kind::clock ? std::string{} : to_msgpack(rules);
   entry->log_ts = next_log_ts();
   transaction tx;
   tx.appends.push_back({topic::events, partition_, kind, 1, entry->log_ts, std::move(payload)});

@@ -39,11 +39,12 @@ private:
     std::optional<derived_writer::output> output = {}; // of it; at the first attempt to write it
   };
   struct node_start {};
+  struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, node_start, time_passed>;
+  using work = std::variant<part, result, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -69,8 +70,10 @@ private:
   bool write(part& x);
   bool write(result& x);
   bool write(node_start& x);
+  bool write(rules_change& x);
   bool write(time_passed& x);
-  bool write_mark(record_kind kind);
+  bool write_rules(record_kind kind);
+  bool write_mark(record_kind kind, const stage_rules& rules);
   bool put(transaction tx, std::vector<std::uint64_t>& offsets);
   timestamp next_log_ts();
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);

@@ -12,7 +12,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <utility>
 
 namespace finstream {
 
@@ -26,8 +28,27 @@ struct node_figures {
   std::atomic<std::uint64_t> dead_letters{0}; // late events included
   std::atomic<int> partitions_recovered{0};   // appenders that have read their log's end
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
-  std::array<std::atomic<bool>, most_partitions> started{}; // partitions whose log says that this node has started
+  std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
   std::atomic<bool> draining{false};
+};
+
+// The rules by which the node works. They may change while it runs: then each log is told.
+class rules_in_force {
+public:
+  void set(stage_rules rules) {
+    std::lock_guard lock{mutex_};
+    rules_ = std::move(rules);
+    ++number_;
+  }
+  std::pair<stage_rules, std::uint64_t> get() const { // and which they are, counted from 1
+    std::lock_guard lock{mutex_};
+    return {rules_, number_};
+  }
+
+private:
+  mutable std::mutex mutex_;
+  stage_rules rules_;
+  std::uint64_t number_ = 0;
 };
 
 struct node_context {
@@ -39,7 +60,7 @@ struct node_context {
   directory* where = nullptr;
   node_figures* figures = nullptr;
   std::uint64_t seed = 0;      // for jitter: chance is passed in
-  stage_rules rules;           // what each partition's log is told at its start
+  rules_in_force* rules = nullptr;
   std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;
 };

@@ -36,7 +36,8 @@ expected<log_entry_ptr> to_log_entry(record from) {
     out->source = std::move(*source);
     break;
   }
-  case record_kind::start: {
+  case record_kind::start:
+  case record_kind::rules: {
     auto rules = stage_rules_from_msgpack(from.payload);
     if (!rules) return at(rules.error());
     out->rules = std::move(*rules);

@@ -59,14 +59,16 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   step.cause = entry.offset;
   step.log_ts = entry.log_ts;
   auto kind = static_cast<record_kind>(entry.kind);
-  if (kind == record_kind::start) {
+  if (kind == record_kind::start || kind == record_kind::rules) {
     auto rules = bar_rules::load(entry.rules.bars);
     if (!rules) return tl::unexpected{rules.error()};
     step.rules = entry.rules;
-    if (stage_)
+    if (!stage_)
+      stage_.emplace(std::move(*rules));
+    else if (kind == record_kind::start)
       stage_->on_start(entry.log_ts, *rules);
     else
-      stage_.emplace(std::move(*rules));
+      stage_->on_rules(*rules);
   }
   if (!stage_) return fail(errc::corrupt_record, "the log does not begin with its rules");
   if (kind == record_kind::events) stage_->on_events(entry.offset, entry.log_ts, *entry.events);

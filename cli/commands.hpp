@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -34,8 +35,8 @@ std::string counted(std::size_t count, const std::string& noun);
 // Says a failure on standard error; the exit code is 1.
 int report(const failure& what);
 
-// The config named, or the defaults where none is.
-expected<settings> settings_from(const std::string& path);
+// The config named, or the defaults where none is. What of it has no effect is said in `notes`.
+expected<settings> settings_from(const std::string& path, std::vector<std::string>* notes = nullptr);
 // Adds `--config FILE` (or FINSTREAM_CONFIG).
 void add_config_option(CLI::App& verb, std::string& path);
 

@@ -1,5 +1,6 @@
 // finstream config: check, print, reference.
 #include "cli/commands.hpp"
+#include "cli/stage_rules.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -21,8 +22,11 @@ void add_config(CLI::App& app, chosen_command& chosen) {
   check->callback([path, &chosen] {
     chosen = [path] {
       if (path->empty()) return fmt::print(stderr, "finstream: which file? `finstream config check FILE`\n"), 2;
-      auto config = load_settings(*path);
+      std::vector<std::string> notes;
+      auto config = load_settings(*path, process_environment(), &notes);
       if (!config) return report(config.error());
+      if (auto rules = make_stage_rules(*config); !rules) return report(rules.error());
+      for (auto& note : notes) fmt::print("note: {}\n", note);
       return fmt::print("{} is valid: {}, {}, data in {}\n", *path, counted(config->feeds.size(), "feed"),
                         counted(static_cast<std::size_t>(config->partitions), "partition"), config->data_directory),
              0;

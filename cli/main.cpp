@@ -21,8 +21,8 @@ int report(const failure& what) {
   return 1;
 }
 
-expected<settings> settings_from(const std::string& path) {
-  return path.empty() ? expected<settings>{settings{}} : load_settings(path);
+expected<settings> settings_from(const std::string& path, std::vector<std::string>* notes) {
+  return path.empty() ? expected<settings>{settings{}} : load_settings(path, process_environment(), notes);
 }
 
 void add_config_option(CLI::App& verb, std::string& path) {

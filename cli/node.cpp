@@ -7,8 +7,8 @@
 #include "actors/ingestor.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"
+#include "cli/stage_rules.hpp"
 #include "messages/schema/schema.hpp"
-#include "runtime/config/load.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/server/server.hpp"
 
@@ -24,19 +24,6 @@
 namespace finstream {
 
 namespace {
-
-bar_rules bar_rules_from(const settings& config) {
-  bar_rules rules;
-  auto& w = config.windows;
-  rules.intervals = w.intervals;
-  std::sort(rules.intervals.begin(), rules.intervals.end());
-  rules.clock = {w.allow_late_ms * millisecond, w.flush_timeout_ms * millisecond, w.resume_grace_ms * millisecond};
-  for (auto& set : config.source_sets) rules.sets.push_back({set.name, set.providers});
-  rules.max_open_windows = w.max_open_windows;
-  rules.schema = bar_schema_hash();
-  rules.config_hash = semantic_hash(config);
-  return rules;
-}
 
 // The number of partitions decides where an event is in the log: it is fixed when the log is created.
 expected<void> hold_partitions(bus& log, int partitions) {
@@ -119,6 +106,8 @@ expected<std::unique_ptr<node>> node::start(settings config, const std::string& 
 }
 
 expected<void> node::open(const std::string& program_directory) {
+  auto rules = make_stage_rules(config_);
+  if (!rules) return tl::unexpected{rules.error()};
   embedded_bus_options options;
   options.directory = config_.data_directory;
   options.level = config_.bus.level;
@@ -142,7 +131,8 @@ expected<void> node::open(const std::string& program_directory) {
   context_.where = &where_;
   context_.figures = &figures_;
   context_.seed = std::random_device{}();
-  context_.rules.bars = bar_rules_from(config_).save();
+  rules_.set(std::move(*rules));
+  context_.rules = &rules_;
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
   std::vector<std::string> feeds;
@@ -232,6 +222,17 @@ void node::measure_process() {
 node_status node::status() const {
   return {figures_.events, figures_.bars,        figures_.duplicates, figures_.dead_letters,
           links_->count(), lag_->quantile(0.99), has_ended(0)};
+}
+
+expected<void> node::read_rules_again() {
+  auto rules = make_stage_rules(config_);
+  if (!rules) return tl::unexpected{rules.error()};
+  if (*rules == rules_.get().first) return {};
+  rules_.set(std::move(*rules));
+  for (int p = 0; p < config_.partitions; ++p)
+    if (auto appender = where_.find_as<appender_actor>(partition_path(static_cast<std::uint16_t>(p), "appender")))
+      caf::anon_send(appender, verb::obey_v); // one that is not there asks when it comes back
+  return {};
 }
 
 bool node::stop(nanoseconds deadline) {

@@ -23,10 +23,12 @@ struct node_status {
 
 class node {
 public:
-  // Errors: locked, incompatible, corrupt_record, io_failure.
+  // Errors: config_invalid, locked, incompatible, corrupt_record, io_failure.
   static expected<std::unique_ptr<node>> start(settings config, const std::string& program_directory);
   ~node();
 
+  // The file of rules may have changed: what it says holds from here on. Errors: config_invalid, and all stays as it was.
+  expected<void> read_rules_again();
   // Feeds are stopped and drained, clients told, checkpoints written. Returns false if `deadline` passed first.
   bool stop(nanoseconds deadline);
   node_status status() const;
@@ -44,6 +46,7 @@ private:
   metrics::registry registry_;
   node_metrics metrics_{registry_};
   node_figures figures_;
+  rules_in_force rules_;
   directory where_;
   node_context context_;
   std::shared_ptr<client_links> links_ = std::make_shared<client_links>();

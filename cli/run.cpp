@@ -19,8 +19,16 @@ namespace {
 constexpr nanoseconds stop_deadline = 5 * second;
 constexpr nanoseconds refresh_every = second / 2;
 
+void read_rules_again(node& live) {
+  if (auto read = live.read_rules_again(); !read)
+    log::error("config", "the rules stay as they were: {}", read.error().message);
+  else
+    log::info("config", "the rules are read again, and hold from here on");
+}
+
 int run(const std::string& path) {
-  auto config = settings_from(path);
+  std::vector<std::string> notes;
+  auto config = settings_from(path, &notes);
   if (!config) return report(config.error());
   log::start({config->log.level, config->log.json});
   // Blocked before the first thread starts, so that every thread leaves them to this one.
@@ -39,6 +47,7 @@ int run(const std::string& path) {
   log::info("node", "{} {} runs: {}, {}, data in {}, durability {}", config->node_name, FINSTREAM_VERSION,
             counted(static_cast<std::size_t>(config->partitions), "partition"), counted(config->feeds.size(), "feed"),
             config->data_directory, to_string(config->bus.level));
+  for (auto& note : notes) log::warning("config", "{}", note);
   for (auto& note : live.recovery().notes) log::warning("node", "{}", note);
 
   auto code = 0;
@@ -48,6 +57,7 @@ int run(const std::string& path) {
       timespec wait{0, static_cast<long>(refresh_every)};
       auto signal = sigtimedwait(&signals, nullptr, &wait);
       if (signal == SIGTERM || signal == SIGINT) break;
+      if (signal == SIGHUP) read_rules_again(live);
       auto now = live.status();
       if (now.failed) {
         log::error("node", "the supervision tree has given up: the log above says why");
@@ -83,7 +93,7 @@ void add_run(CLI::App& app, chosen_command& chosen) {
   auto path = std::make_shared<std::string>();
   auto* verb = app.add_subcommand("run", "Run a node until it is told to stop (SIGTERM, Ctrl-C)");
   add_config_option(*verb, *path);
-  verb->footer("Example:\n  finstream run --config config/demo.yaml");
+  verb->footer("SIGHUP reads the file of rules again.\nExample:\n  finstream run --config config/demo.yaml");
   verb->callback([path, &chosen] { chosen = [path] { return run(*path); }; });
 }
 

@@ -32,6 +32,7 @@ CAF_ADD_ATOM(finstream_verbs, finstream::verb, said, "said")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, closed, "closed")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, ask, "ask")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, has_room, "has_room")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, obey, "obey")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.

@@ -42,7 +42,9 @@ using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_
 using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
                                         caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
-                                        // INTERNAL: log the passing of time; try again to write.
+                                        // The rules in force have changed: the log is to be told.
+                   caf::reacts_to<verb::obey>,
+                   // INTERNAL: log the passing of time; try again to write.
                                         caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<managed>;
 
 // Events -> bars of one partition.

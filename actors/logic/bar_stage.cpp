@@ -79,8 +79,12 @@ void bar_stage::change_source(timestamp log_ts, const source_event& what) {
 
 void bar_stage::on_clock(timestamp log_ts) { follow_time(log_ts); }
 
-void bar_stage::on_start(timestamp log_ts, const bar_rules& rules) {
+void bar_stage::on_rules(const bar_rules& rules) {
   if (rules.save() != rules_.save()) change_rules(rules);
+}
+
+void bar_stage::on_start(timestamp log_ts, const bar_rules& rules) {
+  on_rules(rules);
   for (auto& set : sets_) {
     set.clock.node_started(log_ts);
     lose_sight(set);

@@ -68,8 +68,10 @@ public:
   void on_events(std::uint64_t first_offset, timestamp log_ts, const event_batch& batch);
   void on_source(timestamp log_ts, const source_event& what);
   void on_clock(timestamp log_ts); // the passing of time
-  // The node started, with these rules. The rules are in the log, so that a replay needs nothing but the log. If they
-  // have changed, everything open is closed and the new ones hold from here on.
+  // These rules hold from here on. They are in the log, so that a replay needs nothing but the log. Where intervals or
+  // sets of sources have changed, everything open is closed.
+  void on_rules(const bar_rules& rules);
+  // The node started, with these rules.
   void on_start(timestamp log_ts, const bar_rules& rules);
 
   stage_output take_output();

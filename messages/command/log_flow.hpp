@@ -35,7 +35,7 @@ struct log_entry {
   timestamp log_ts;
   batch_ptr events;    // record_kind::events
   source_event source; // record_kind::source
-  stage_rules rules;   // record_kind::start
+  stage_rules rules;   // record_kind::start, rules
 
   std::uint64_t next() const { return offset + count; }
 };

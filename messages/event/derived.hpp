@@ -12,7 +12,8 @@
 
 namespace finstream {
 
-// The settings by which all stages work from here on: payload of the record that says that the node has started.
+// The settings by which all stages work from here on: payload of the records that say that the node has started, or
+// that they have changed.
 struct stage_rules {
   std::string bars;     // bar_rules, saved
   std::string features; // feature_rules, saved; empty: no features

@@ -48,6 +48,7 @@ enum class record_kind : std::uint8_t {
   start = 4,       // the node started: stage_rules, msgpack
   outputs = 5,     // items of a derived topic, messages/codec/msgpack.hpp
   dead_letter = 6, // msgpack
+  rules = 7,       // the rules have changed: stage_rules, msgpack
 };
 
 enum class durability : std::uint8_t {

@@ -93,9 +93,9 @@ void add_windows(table& out, window_settings& x) {
       number("windows.max_future_ms", x.max_future_ms, 0, day_ms,
              "An event whose src_ts is further ahead of this machine's clock becomes a dead letter."),
       deciding_bars(number(
-        "windows.revise_for_ms", x.revise_for_ms, 0, 0,
-        "How long after its end a bar may be revised by late events. Revisions are not there yet, so it must be 0 "
-        "(off).")),
+        "windows.revise_for_ms", x.revise_for_ms, 0, day_ms,
+        "How far behind the watermark a late event may lie and still revise its bars; 0 is never. Each closed bar is "
+        "kept in memory that long, at 250 bytes.")),
       number(
         "windows.clock_interval_ms", x.clock_interval_ms, 10, minute_ms,
         "How often the passing of time is logged while a window is open. Below 10 ms the log would hold little else."),

@@ -81,7 +81,7 @@ CAF_TEST(the log of a partition begins with the rules for its bars) {
   w.start();
   auto log = w.entries();
   CAF_REQUIRE_EQUAL(log.size(), 1u);
-  CAF_CHECK(log[0]->rules == w.context.rules);
+  CAF_CHECK(log[0]->rules == w.rules.get().first);
   CAF_CHECK(log[0]->log_ts == at("09:30:00"));
   CAF_CHECK_EQUAL(w.figures.partitions_recovered.load(), 1);
 }

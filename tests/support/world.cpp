@@ -95,7 +95,8 @@ world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_s
   context.where = &where;
   context.figures = &figures;
   context.seed = 1;
-  context.rules.bars = rules_of_one_second().save();
+  context.rules = &rules;
+  rules.set({rules_of_one_second().save(), {}, {}});
   context.version = "0.0.0-test";
   system_config_->set("logger.file-verbosity", caf::atom("quiet"));
   if (how == pace::stepped)

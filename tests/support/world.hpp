@@ -97,6 +97,7 @@ public:
   node_metrics metrics{registry};
   directory where;
   node_figures figures;
+  rules_in_force rules;
   node_context context;
   std::shared_ptr<client_links> links = std::make_shared<client_links>();
 
