@@ -17,9 +17,9 @@ table_write bar_write(const bar& x);
 std::string bar_key(const bar& x);
 
 struct bar_query {
-  std::string symbol; // empty: of every symbol
+  std::string symbol{}; // empty: of every symbol
   nanoseconds interval = 0;
-  std::string provider;                                   // empty: of every provider
+  std::string provider{};                                 // empty: of every provider
   timestamp from = earliest;                              // start at or after
   timestamp to{std::numeric_limits<std::int64_t>::max()}; // start before
 };
