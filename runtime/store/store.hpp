@@ -101,12 +101,12 @@ struct stream_position {
 };
 
 struct store_batch {
-  std::vector<bar> bars;                // key (interval, symbol, provider, start); rank: revision
-  std::vector<feature_vector> features; // the same
-  std::vector<signal> signals;          // key signal_id; no rank
-  std::vector<job_run> job_runs;        // key id
-  std::vector<dead_letter_entry> dead_letters;
-  std::vector<stream_position> positions;
+  std::vector<bar> bars{};                // key (interval, symbol, provider, start); rank: revision
+  std::vector<feature_vector> features{}; // the same
+  std::vector<signal> signals{};          // key signal_id; no rank
+  std::vector<job_run> job_runs{};        // key id
+  std::vector<dead_letter_entry> dead_letters{};
+  std::vector<stream_position> positions{};
 };
 
 struct applied_rows {
