@@ -61,6 +61,24 @@ errc code_of(const std::string& state) {
   return errc::io_failure;
 }
 
+template <class T> bool is(const std::exception& e) { return dynamic_cast<const T*>(&e) != nullptr; }
+
+// Not every exception of libpqxx carries the code that the server gave: then the code that its type stands for. Empty
+// if the server gave none, which is when it is gone.
+std::string state_of(const std::exception& e) {
+  if (auto* sql = dynamic_cast<const pqxx::sql_error*>(&e); sql != nullptr && !sql->sqlstate().empty())
+    return sql->sqlstate();
+  if (is<pqxx::insufficient_privilege>(e)) return "42501";
+  if (is<pqxx::disk_full>(e)) return "53100";
+  if (is<pqxx::insufficient_resources>(e)) return "53000";
+  if (is<pqxx::feature_not_supported>(e)) return "0A000";
+  if (is<pqxx::syntax_error>(e)) return "42601";
+  if (is<pqxx::data_exception>(e)) return "22000";
+  if (is<pqxx::integrity_constraint_violation>(e)) return "23000";
+  if (is<pqxx::transaction_rollback>(e)) return "40000";
+  return {};
+}
+
 const char* advice(errc code) {
   switch (code) {
   case errc::config_invalid: return "; docs/stores.md says what the role must be allowed to do";
@@ -174,14 +192,14 @@ private:
       lost_ = true;
       return {errc::timed_out, message + "no answer within the deadline; the connection was given up"};
     }
-    if (dynamic_cast<const pqxx::in_doubt_error*>(&e) != nullptr) {
+    if (is<pqxx::in_doubt_error>(e)) {
       lost_ = true;
       return {errc::io_failure, message + "the connection was lost while it was stored, so it may be; apply it again"};
     }
-    if (auto* sql = dynamic_cast<const pqxx::sql_error*>(&e); sql != nullptr && !sql->sqlstate().empty()) {
-      auto code = code_of(sql->sqlstate());
-      lost_ = lost_ || sql->sqlstate().starts_with("57P") || sql->sqlstate().starts_with("08");
-      return {code, message + first_line(sql->what()) + " (" + sql->sqlstate() + ")" + advice(code)};
+    if (auto state = state_of(e); !state.empty()) {
+      auto code = code_of(state);
+      lost_ = lost_ || state.starts_with("57P") || state.starts_with("08");
+      return {code, message + first_line(e.what()) + " (" + state + ")" + advice(code)};
     }
     // Without a code: the server is gone, or the driver no longer knows what it talks about.
     lost_ = true;
