@@ -202,3 +202,25 @@ CAF_TEST(people find times and values in columns of their own) {
                   "2026-11-21 14:02:01.123456 789 425.150000000 null 00000000000000ab");
   CAF_CHECK_EQUAL(ask(connection, "SELECT symbol, name, value, warm FROM feature_values"), "SPY vol_5m 0.25 f");
 }
+
+CAF_TEST(a connection may be given as an address) {
+  auto settings = server().database();
+  auto host = settings.substr(5, settings.find(' ') - 5);
+  auto name = settings.substr(settings.rfind('=') + 1);
+  CAF_CHECK(code_of(open("postgresql://finstream@/" + name + "?host=" + host)) == errc::none);
+  CAF_CHECK(code_of(open("postgres://finstream@/nosuchdatabase?connect_timeout=9&host=" + host)) ==
+            errc::config_invalid);
+}
+
+CAF_TEST(the queries of the documentation run) {
+  auto connection = server().database();
+  must(open(connection));
+  std::stringstream page;
+  page << std::ifstream{FINSTREAM_SOURCE_DIR "/docs/stores.md"}.rdbuf();
+  auto text = page.str();
+  auto queries = 0;
+  const std::string begin = "```sql\n";
+  for (auto at = text.find(begin); at != text.npos; at = text.find(begin, at + 1), ++queries)
+    ask(connection, text.substr(at + begin.size(), text.find("```", at + begin.size()) - at - begin.size()));
+  CAF_CHECK_EQUAL(queries, 6);
+}
