@@ -136,15 +136,16 @@ private:
     for (auto* x : store_rules::settle(rows, counts)) lines.push_back(row_cells::from_row(*x));
     auto& into = table_of(Row{});
     if (auto copied = tx.copy(into.incoming(), into.columns, lines); !copied) return copied;
-    auto conflicts = tx.run(count_conflicts(into));
-    if (!conflicts) return tl::unexpected{conflicts.error()};
     auto stored = tx.run(upsert(into));
     if (!stored) return tl::unexpected{stored.error()};
-    auto differing = std::stoull(conflicts->rows.at(0).at(0).value());
     counts.applied += stored->affected;
+    if (stored->affected == lines.size()) return {};
+    // The rows are locked by now, those too that stayed as they were: nobody can change the answer.
+    auto conflicts = tx.run(count_conflicts(into));
+    if (!conflicts) return tl::unexpected{conflicts.error()};
+    auto differing = std::stoull(conflicts->rows.at(0).at(0).value());
     counts.conflicts += differing;
-    // Another writer may have come between the two statements: then a row is in both.
-    counts.ignored += lines.size() - std::min<std::uint64_t>(lines.size(), stored->affected + differing);
+    counts.ignored += lines.size() - stored->affected - differing;
     return {};
   }
 
