@@ -71,8 +71,8 @@ std::string joined(const std::vector<std::string>& parts, const char* prefix, co
 }
 
 std::string create_incoming(const table& x) {
-  return "CREATE TEMPORARY TABLE " + x.incoming() + " ON COMMIT DELETE ROWS AS SELECT " + joined(x.columns) + " FROM " +
-         x.name + " WHERE false";
+  return "CREATE TEMPORARY TABLE " + x.incoming() + " AS SELECT " + joined(x.columns) + " FROM " + x.name +
+         " WHERE false";
 }
 
 std::string count_conflicts(const table& x) {

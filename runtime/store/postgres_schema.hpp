@@ -36,7 +36,8 @@ const table& table_of(const signal&);
 const table& table_of(const job_run&);
 const table& table_of(const dead_letter_entry&);
 
-// What a batch is copied into before it is judged: empty at the end of each transaction, gone with the session.
+// What a batch is copied into before it is judged; gone with the session. Emptied before each use and not at each
+// commit, which would empty all five for a batch that needs one.
 std::string create_incoming(const table& x);
 // How many incoming rows have the key and rank of one that is there, and other content.
 std::string count_conflicts(const table& x);

@@ -135,6 +135,7 @@ private:
     std::vector<cells> lines;
     for (auto* x : store_rules::settle(rows, counts)) lines.push_back(row_cells::from_row(*x));
     auto& into = table_of(Row{});
+    if (auto emptied = tx.run("TRUNCATE " + into.incoming()); !emptied) return tl::unexpected{emptied.error()};
     if (auto copied = tx.copy(into.incoming(), into.columns, lines); !copied) return copied;
     auto stored = tx.run(upsert(into));
     if (!stored) return tl::unexpected{stored.error()};
