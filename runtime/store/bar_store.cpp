@@ -19,7 +19,7 @@ std::string bar_key(const bar& x) {
 table_write bar_write(const bar& x) { return {bars_table, bar_key(x), to_msgpack(x)}; }
 
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit) {
-  return scan_query(log, rows, series_keys::sortable(query.interval), query, visit);
+  return scan_intervals(log, rows, query, visit);
 }
 
 expected<void> scan_series(const bus& log, nanoseconds interval, const std::string& symbol,

@@ -17,14 +17,15 @@ table_write bar_write(const bar& x);
 std::string bar_key(const bar& x);
 
 struct bar_query {
-  std::string symbol{}; // empty: of every symbol
-  nanoseconds interval = 0;
+  std::string symbol{};                                   // empty: of every symbol
+  nanoseconds interval = 0;                               // 0: any
   std::string provider{};                                 // empty: of every provider
   timestamp from = earliest;                              // start at or after
   timestamp to{std::numeric_limits<std::int64_t>::max()}; // start before
 };
 
-// Bars in order of symbol, provider and start, until `visit` returns false. Errors: io_failure, corrupt_record.
+// Bars in order of interval, symbol, provider and start, until `visit` returns false. Errors: io_failure,
+// corrupt_record.
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit);
 // Each series of bars that is stored, in order of interval, symbol and provider, until `visit` returns false. An
 // interval of 0 is any; so is an empty symbol, which is looked at only where the interval is given. Steps from series

@@ -20,21 +20,7 @@ table_write feature_write(const feature_vector& x) { return {features_table, fea
 
 expected<void> scan_features(const bus& log, const feature_query& query,
                              const std::function<bool(const feature_vector&)>& visit) {
-  if (query.interval != 0) return scan_query(log, rows, series_keys::sortable(query.interval), query, visit);
-  // Interval by interval: each is a table of its own.
-  auto go_on = true;
-  for (std::string first; go_on;) {
-    auto found = series_keys::first_row(log, rows, first, {});
-    if (!found) return tl::unexpected{found.error()};
-    if (!*found) break;
-    auto lead = series_keys::sortable((*found)->interval);
-    auto scanned =
-      scan_query<feature_vector>(log, rows, lead, query, [&](const feature_vector& x) { return go_on = visit(x); });
-    if (!scanned) return scanned;
-    first = series_keys::after(lead);
-    if (first.empty()) break;
-  }
-  return {};
+  return scan_intervals(log, rows, query, visit);
 }
 
 } // namespace finstream

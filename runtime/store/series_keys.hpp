@@ -100,4 +100,23 @@ expected<void> scan_query(const bus& log, const table<Row>& rows, const std::str
   return {};
 }
 
+// The same where the lead is the query's interval; 0 is any, and then each interval is as a table of its own.
+template <class Row, class Query>
+expected<void> scan_intervals(const bus& log, const table<Row>& rows, const Query& query,
+                              const std::function<bool(const Row&)>& visit) {
+  if (query.interval != 0) return scan_query(log, rows, sortable(query.interval), query, visit);
+  auto go_on = true;
+  std::string first;
+  do {
+    auto found = first_row(log, rows, first, {});
+    if (!found) return tl::unexpected{found.error()};
+    if (!*found) break;
+    auto lead = sortable((*found)->interval);
+    auto scanned = scan_query<Row>(log, rows, lead, query, [&](const Row& x) { return go_on = visit(x); });
+    if (!scanned) return scanned;
+    first = after(lead);
+  } while (go_on && !first.empty());
+  return {};
+}
+
 } // namespace finstream::series_keys
