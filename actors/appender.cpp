@@ -78,8 +78,8 @@ void appender_state::recover() {
   }
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds have
-  // gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
+  // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
+  // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
     take(node_start{});
   } else {

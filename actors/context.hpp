@@ -59,7 +59,7 @@ struct node_context {
   node_metrics* metrics = nullptr;
   directory* where = nullptr;
   node_figures* figures = nullptr;
-  std::uint64_t seed = 0;      // for jitter: chance is passed in
+  std::uint64_t seed = 0; // for jitter: chance is passed in
   rules_in_force* rules = nullptr;
   std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;

@@ -21,6 +21,7 @@ void node_metrics::declare(const std::vector<std::string>& feeds, int partitions
     errors("ingestor", std::string{to_string(code)});
   for (auto code : {errc::late, errc::overflow}) errors("window", std::string{to_string(code)});
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
+  store_lag_items("postgres"), store_write_seconds("postgres");
   features_update_seconds(), inference_seconds("rules");
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
@@ -89,6 +90,15 @@ gauge& node_metrics::open_windows(int partition) {
 gauge& node_metrics::consumer_lag_ms(int partition) {
   return in_.make_gauge("stream_consumer_lag_ms", "How old the last record was when its consumer had dealt with it.",
                         {"topic", "group", "consumer"}, {"events", "window", std::to_string(partition)});
+}
+gauge& node_metrics::store_lag_items(const std::string& store) {
+  return in_.make_gauge("finstream_store_lag_items",
+                        "Bars, features, signals and dead letters in the log that the store has yet to get.", {"store"},
+                        {store});
+}
+histogram& node_metrics::store_write_seconds(const std::string& store) {
+  return in_.make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",
+                            latency_bounds_seconds(), {"table"}, {store});
 }
 histogram& node_metrics::write_seconds() {
   return in_.make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",

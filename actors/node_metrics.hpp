@@ -31,6 +31,8 @@ public:
   metrics::counter& signals_emitted(const std::string& name, const std::string& adapter);
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
+  metrics::gauge& store_lag_items(const std::string& store);
+  metrics::histogram& store_write_seconds(const std::string& store);
   metrics::histogram& write_seconds();
   metrics::histogram& window_latency_ms();
   metrics::histogram& pipeline_lag_seconds();

@@ -5,6 +5,7 @@
 #include "actors/gateway.hpp"
 #include "actors/inference.hpp"
 #include "actors/ingestor.hpp"
+#include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"
 #include "cli/stage_rules.hpp"
@@ -78,6 +79,18 @@ supervised_child feed_child(node_context* context, const feed_settings* feed) {
             return caf::actor_cast<caf::actor>(spawn_metered<ingestor_state>(
               system, *context->where, path, [=](ingestor_state& state) { state.prepare(context, feed); }));
           }};
+}
+
+supervised_child postgres_child(node_context* context) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  auto open = [&x = context->config->stores.postgres] {
+    return open_postgres_store({x.connection, x.connect_timeout_s, x.statement_timeout_ms});
+  };
+  return {
+    {"postgres", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+      return caf::actor_cast<caf::actor>(spawn_metered<store_writer_state, caf::detached>(
+        system, *context->where, path, [=](store_writer_state& state) { state.prepare(context, "postgres", open); }));
+    }};
 }
 
 supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children,
@@ -170,6 +183,8 @@ void node::spawn_tree() {
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));
+  if (config_.stores.postgres.enabled)
+    plan.children.push_back(branch(context, "consumers", {postgres_child(context)}, plan.max_restarts));
   plan.children.push_back({{"hub", restart_kind::permanent, patience},
                            [=, links = links_](caf::actor_system& system, const std::string& path) {
                              return caf::actor_cast<caf::actor>(

@@ -27,7 +27,8 @@ public:
   static expected<std::unique_ptr<node>> start(settings config, const std::string& program_directory);
   ~node();
 
-  // The file of rules may have changed: what it says holds from here on. Errors: config_invalid, and all stays as it was.
+  // The file of rules may have changed: what it says holds from here on. Errors: config_invalid, and all stays as it
+  // was.
   expected<void> read_rules_again();
   // Feeds are stopped and drained, clients told, checkpoints written. Returns false if `deadline` passed first.
   bool stop(nanoseconds deadline);

@@ -39,7 +39,7 @@ feature_window_settings to_settings(const feature_window& x) {
 }
 
 signal_rule to_rule(const rule_settings& x) {
-  return {x.name,  x.condition, x.signal, x.score, x.emit == rule_emit::level ? emit_when::level : emit_when::edge,
+  return {x.name,     x.condition, x.signal, x.score, x.emit == rule_emit::level ? emit_when::level : emit_when::edge,
           x.cooldown, x.symbols};
 }
 

@@ -43,8 +43,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
                                         caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
                                         // The rules in force have changed: the log is to be told.
-                   caf::reacts_to<verb::obey>,
-                   // INTERNAL: log the passing of time; try again to write.
+                                        caf::reacts_to<verb::obey>,
+                                        // INTERNAL: log the passing of time; try again to write.
                                         caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<managed>;
 
 // Events -> bars of one partition.
@@ -73,6 +73,11 @@ using hub_actor = caf::typed_actor<
   caf::reacts_to<verb::pulse>,
   // From the server's thread: it was backed up and is no longer.
   caf::reacts_to<verb::has_room>>::extend_with<entry_reader>::extend_with<derived_reader>::extend_with<managed>;
+
+// The log -> a store outside it.
+using store_writer_actor = caf::typed_actor<
+  // INTERNAL: look for something to write.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

@@ -123,6 +123,24 @@ void add_features(table& out, feature_settings& x) {
            });
 }
 
+void add_stores(table& out, store_settings& x) {
+  add(out, {
+             number("stores.poll_interval_ms", x.poll_interval_ms, 1, minute_ms,
+                    "How often a writer that has caught up with the log looks for more."),
+             number("stores.batch_rows", x.batch_rows, 1, 1'000'000,
+                    "Rows of one transaction. Below a few hundred a database is slow; all of them are held in memory."),
+             plain("stores.postgres.enabled", x.postgres.enabled,
+                   "Whether bars, features, signals and dead letters are written to PostgreSQL too."),
+             text("stores.postgres.connection", x.postgres.connection, text_form::free,
+                  "Key=value pairs or a URI, as libpq reads them: host, port, user, dbname. Keep the password in the "
+                  "environment (${NAME}) or in ~/.pgpass."),
+             number("stores.postgres.connect_timeout_s", x.postgres.connect_timeout_s, 1, 600,
+                    "How long connecting may take."),
+             number("stores.postgres.statement_timeout_ms", x.postgres.statement_timeout_ms, 100, hour_ms,
+                    "How long a statement may take before it is given up and tried again."),
+           });
+}
+
 void add_inference(table& out, inference_settings& x) {
   add(out,
       {
@@ -191,7 +209,7 @@ void add_limits(table& out, limit_settings& x) {
     });
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> sections{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> sections{{
   {"log", "The log goes to standard error."},
   {"scheduler", "The threads that run the actors."},
   {"bus", "The log of everything that happened, kept in the data directory."},
@@ -201,6 +219,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> sections
   {"inference.adapters", "Each can be on or off by itself."},
   {"inference.adapters.rules", "Conditions over features, in a file of their own."},
   {"inference.adapters.sklearn", "A trained model."},
+  {"stores", "Stores outside the log, written from it: a database that is down costs a lag and nothing else."},
+  {"stores.postgres", "PostgreSQL, with TimescaleDB where it is installed."},
   {"source_sets", "Providers whose events make one bar series together. Others have a series each."},
   {"feeds", "External processes that print market events as lines of JSON."},
   {"backoff", "The pause before a feed that crashed is started again: a random share of a step that doubles."},
@@ -227,6 +247,7 @@ std::vector<option> options_of(settings& x) {
   add_windows(out, x.windows);
   add_features(out, x.features);
   add_inference(out, x.inference);
+  add_stores(out, x.stores);
   add(out, {
              deciding_bars(plain("source_sets", x.source_sets, section_help("source_sets"))),
              plain("feeds", x.feeds, section_help("feeds")),

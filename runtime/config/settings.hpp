@@ -129,6 +129,23 @@ struct rule_settings {
   friend bool operator==(const rule_settings&, const rule_settings&) = default;
 };
 
+struct postgres_settings {
+  bool enabled = false;
+  std::string connection; // as libpq has it: key=value pairs or a URI
+  int connect_timeout_s = 5;
+  int statement_timeout_ms = 30'000;
+
+  friend bool operator==(const postgres_settings&, const postgres_settings&) = default;
+};
+
+struct store_settings {
+  int poll_interval_ms = 100;      // how often a writer that has caught up looks for more
+  std::uint64_t batch_rows = 2000; // of one transaction: fewer cost more, more are held in memory
+  postgres_settings postgres;
+
+  friend bool operator==(const store_settings&, const store_settings&) = default;
+};
+
 struct source_set_settings {
   std::string name;
   std::vector<std::string> providers; // in rank order: the first wins a tie
@@ -212,6 +229,7 @@ struct settings {
   window_settings windows;
   feature_settings features;
   inference_settings inference;
+  store_settings stores;
   std::vector<source_set_settings> source_sets;
   std::vector<feed_settings> feeds;
   checkpoint_settings checkpoint;

@@ -125,7 +125,8 @@ CAF_TEST(a number out of its range is refused) {
     {"partitions: 99999999999999999999999\n",
      "t.yaml:1:13: key `partitions` must be a whole number from 1 to 256, not `99999999999999999999999`"},
     {"version: 2\n", "t.yaml:1:10: key `version` must be 1, not `2`"},
-    {"windows:\n  revise_for_ms: 86400001\n", "t.yaml:2:18: key `windows.revise_for_ms` must be a whole number from 0 to 86400000, not `86400001`"},
+    {"windows:\n  revise_for_ms: 86400001\n",
+     "t.yaml:2:18: key `windows.revise_for_ms` must be a whole number from 0 to 86400000, not `86400001`"},
     {"bus:\n  memtable_bytes: 1048575\n",
      "t.yaml:2:19: key `bus.memtable_bytes` must be a whole number from 1048576 to 4294967296, not `1048575`"},
   });

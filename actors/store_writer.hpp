@@ -1,0 +1,61 @@
+// STORE WRITER: the derived topics and the dead letters -> a store outside the log. It is a consumer like any other: it
+// reads the log from where the store says it is, and the store keeps rows and position in one transaction. So nothing
+// is lost or doubled, whichever of the two is killed.
+//
+// While the database is away the log is what waits: the writer's position is a consumer group's, and the log is not
+// trimmed past it. When the database is back, the writer goes on where the store is, in order. Nobody else notices.
+#pragma once
+
+#include "actors/context.hpp"
+#include "messages/protocols.hpp"
+#include "runtime/store/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace finstream {
+
+using store_opener = std::function<expected<std::unique_ptr<store>>()>;
+
+struct store_writer_state {
+  using interface = store_writer_actor;
+  static constexpr const char* name = "store_writer";
+
+  explicit store_writer_state(actor_of<store_writer_state>* self) : self_{self} {}
+  void prepare(node_context* context, std::string store_name, store_opener open);
+  interface::behavior_type behavior();
+
+private:
+  struct stream {
+    log_stream where;
+    std::uint64_t next = 0;
+  };
+
+  void on_pulse();
+  expected<void> open();
+  expected<std::uint64_t> begin_of(const log_stream& where) const;
+  expected<bool> write_batch(); // false: there was nothing to write
+  expected<std::uint64_t> gather(stream& from, store_batch& into) const;
+  expected<void> commit(const std::vector<stream>& reached);
+  void note_failure(const failure& why);
+  void count(const store_receipt& receipt);
+  std::uint64_t lag() const;
+  status_report status() const;
+
+  actor_of<store_writer_state>* self_;
+  node_context* context_ = nullptr;
+  std::string store_name_; // "postgres": of the consumer group, in metrics and in the tree
+  std::string path_;
+  store_opener open_;
+  std::unique_ptr<store> store_; // null while there is no connection
+  std::vector<stream> streams_;
+  int failures_ = 0; // in a row
+  std::string last_failure_;
+  std::uint64_t rows_ = 0; // applied since the start
+  metrics::gauge* lag_items_ = nullptr;
+  metrics::histogram* write_seconds_ = nullptr;
+};
+
+} // namespace finstream
