@@ -22,6 +22,8 @@ using chosen_command = std::function<int()>;
 void add_run(CLI::App& app, chosen_command& chosen);
 void add_tail(CLI::App& app, chosen_command& chosen);
 void add_bars(CLI::App& app, chosen_command& chosen);
+void add_features(CLI::App& app, chosen_command& chosen);
+void add_signals(CLI::App& app, chosen_command& chosen);
 void add_replay(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
 void add_dead_letters(CLI::App& app, chosen_command& chosen);
