@@ -19,6 +19,9 @@ http_response answer_features(const node_context& node, const http_request& requ
 http_response answer_signals(const node_context& node, const http_request& request);
 http_response answer_signal(const node_context& node, const std::string& signal_id);
 
+// /v1/lineage/signal/<id>, /v1/lineage/bar?... and /v1/lineage/event?...: `of` is what follows /v1/lineage/.
+http_response answer_lineage(const node_context& node, const http_request& request, const std::string& of);
+
 // One line of /v1/tree: an actor's gauge, and its own words (a JSON object; empty if it did not answer in time).
 std::string tree_line(const actor_gauge& gauge, const std::string& state, nanoseconds now_monotonic);
 
