@@ -181,8 +181,9 @@ expected<signal_lineage> lineage_of_signal(const bus& log, std::uint32_t partiti
   // The newest first: where the limits are reached, what is left out is the oldest.
   for (auto x = out.bars.rbegin(); x != out.bars.rend(); ++x) {
     if (auto done = explain_bar(q, known, *x); !done) return tl::unexpected{done.error()};
-    out.truncated |= q.room == 0 || q.events.is_exhausted();
+    out.truncated |= !x->missing.empty() && (q.room == 0 || q.events.is_exhausted());
   }
+  if (!out.bars.empty()) out.partition = out.bars.back().partition;
   auto revised = std::count_if(out.bars.begin(), out.bars.end(), [](auto& x) { return x.what.revision > 0; });
   if (revised != 0)
     out.notes.push_back(std::to_string(revised) + " of the bars are revised: the store has each as it is now");

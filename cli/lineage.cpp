@@ -109,7 +109,9 @@ void print(const event_lineage& x) {
   print_notes(x.notes);
 }
 
-expected<std::pair<std::uint16_t, std::uint64_t>> read_place(const std::string& text) {
+using log_place = std::pair<std::uint16_t, std::uint64_t>; // partition and offset
+
+expected<log_place> read_place(const std::string& text) {
   std::uint16_t partition = 0;
   std::uint64_t offset = 0;
   auto *end = text.data() + text.size(), *slash = text.data() + std::min(text.find('/'), text.size());
@@ -118,7 +120,7 @@ expected<std::pair<std::uint16_t, std::uint64_t>> read_place(const std::string& 
     slash == end ? std::from_chars_result{end, std::errc::invalid_argument} : std::from_chars(slash + 1, end, offset);
   if (first.ec != std::errc{} || first.ptr != slash || last.ec != std::errc{} || last.ptr != end)
     return fail(errc::invalid_argument, "--event: \"" + text + "\" is not PARTITION/OFFSET, such as 0/4711");
-  return std::pair{partition, offset};
+  return log_place{partition, offset};
 }
 
 template <class Lineage> int show(const expected<Lineage>& found, const std::string& format, const bus& log) {
@@ -134,6 +136,11 @@ int show(const options& o) {
     return report({errc::invalid_argument, "of what? A signal's id, a bar such as nyse/SPY/1s/2026-11-21T13:00:00Z, or "
                                            "--event PARTITION/OFFSET; `finstream signals` lists signals"}),
            2;
+  auto is_bar = o.what.find('/') != std::string::npos;
+  auto place = o.event.empty() ? expected<log_place>{} : read_place(o.event);
+  if (!place) return report(place.error()), 2;
+  auto name = is_bar ? parse_bar_name(o.what) : expected<bar_name>{};
+  if (!name) return report(name.error()), 2;
   auto config = settings_from(o.config);
   if (!config) return report(config.error());
   auto log = open_for_reading(*config);
@@ -141,16 +148,10 @@ int show(const options& o) {
   auto partitions = static_cast<std::uint32_t>(config->partitions);
   if (auto saved = (*log)->get("node", "partitions"); saved && *saved)
     partitions = static_cast<std::uint32_t>(offset_from_text(**saved));
-  if (!o.event.empty()) {
-    auto place = read_place(o.event);
-    if (!place) return report(place.error()), 2;
+  if (!o.event.empty())
     return show(lineage_of_event(**log, partitions, {}, place->first, place->second), o.format, **log);
-  }
-  if (o.what.find('/') == std::string::npos)
-    return show(lineage_of_signal(**log, partitions, {}, o.what), o.format, **log);
-  auto name = parse_bar_name(o.what);
-  if (!name) return report(name.error()), 2;
-  return show(lineage_of_bar(**log, partitions, {}, *name), o.format, **log);
+  if (is_bar) return show(lineage_of_bar(**log, partitions, {}, *name), o.format, **log);
+  return show(lineage_of_signal(**log, partitions, {}, o.what), o.format, **log);
 }
 
 } // namespace

@@ -2,8 +2,10 @@
 
 #include "actors/lineage.hpp"
 #include "actors/lineage_json.hpp"
+#include "actors/log_bases.hpp"
 #include "actors/logic/rule_names.hpp"
 #include "actors/rest.hpp"
+#include "actors/stages.hpp"
 #include "runtime/store/bar_store.hpp"
 #include "runtime/store/signal_store.hpp"
 #include "tests/support/rules.hpp"
@@ -222,6 +224,32 @@ CAF_TEST(what was trimmed is said to be) {
   CAF_REQUIRE(!gone.has_value());
   CAF_CHECK(gone.error().code == errc::trimmed);
   CAF_CHECK(has(gone.error().message, "kept from offset " + std::to_string(head)));
+}
+
+CAF_TEST(a rule whose start record is trimmed is read from the checkpoint that the log begins at) {
+  lineage_world w;
+  w.start();
+  w.rise(6);
+  auto made = w.signals("above").front();
+  partition_stages stages;
+  std::uint64_t at_offset = 0;
+  for (auto& entry : w.entries()) {
+    if (entry->offset >= made.first_offset + 3) break;
+    CAF_REQUIRE(stages.apply(*entry).has_value());
+    at_offset = entry->next();
+  }
+  transaction base;
+  log_trimmer trimmer{w.log, 0, second};
+  trimmer.add_base(base, at("09:30:00"), at_offset, stages.save());
+  base.commits.push_back({"window", topic::events, 0, w.log.range(topic::events, 0)->next});
+  CAF_REQUIRE(w.log.write(std::move(base)).has_value());
+  CAF_REQUIRE(w.log.trim(topic::events, 0, at_offset).has_value());
+  auto head = w.log.range(topic::events, 0)->head;
+  CAF_CHECK_EQUAL(head, at_offset);
+  auto x = w.of_signal("above");
+  CAF_REQUIRE(x.rule.has_value());
+  CAF_CHECK_EQUAL(x.rule->rule.condition, "close > vwap_2");
+  CAF_CHECK_EQUAL(x.rule->found_in, "the checkpoint at offset " + std::to_string(at_offset) + ", where the log begins");
 }
 
 CAF_TEST(limits are kept and said) {
