@@ -26,7 +26,7 @@ struct question {
 };
 
 // Adds the events of a bar that are in this partition; false if not all of the range could be looked at.
-expected<bool> collect_events(question& q, const rules_in_force* rules, bar_lineage& out) {
+expected<bool> collect_events(question& q, const logged_rules* rules, bar_lineage& out) {
   expected<void> outcome;
   auto full = false;
   auto& x = out.what;
@@ -50,7 +50,7 @@ expected<bool> collect_events(question& q, const rules_in_force* rules, bar_line
 }
 
 // The events of a bar, where they are still in the log.
-expected<void> explain_bar(question& q, const rules_in_force* rules, bar_lineage& out) {
+expected<void> explain_bar(question& q, const logged_rules* rules, bar_lineage& out) {
   auto& x = out.what;
   for (auto partition : q.events.partitions_of(x.symbol)) {
     out.partition = partition;
@@ -73,19 +73,21 @@ expected<void> explain_bar(question& q, const rules_in_force* rules, bar_lineage
   return {};
 }
 
-// The last start record before the signal's newest event is the one in force, unless the node was started with other
-// rules before the bar closed: then a later one has the rule. A hash is of all of a rule, so whoever has it has its
-// text, the newest checkpoint too.
-expected<std::optional<rules_in_force>> find_rules(question& q, const signal& x, std::uint16_t partition) {
+// The last start record before the signal's newest event is the one in force, unless the log was told other rules
+// before the bar closed: then one of the next has the rule. A hash is of all of a rule, so whoever has it has its text,
+// the newest checkpoint too.
+expected<std::optional<logged_rules>> find_rules(question& q, const signal& x, std::uint16_t partition) {
   auto before = q.events.rules_at(partition, x.last_offset);
   if (!before) return before;
   if (*before && (*before)->rule_of(x.maker) != nullptr) return before;
+  auto ahead = q.events.rules_ahead(partition, x.last_offset, x.maker);
+  if (!ahead || *ahead) return ahead;
   auto newest = q.events.newest_rules(partition);
   if (newest && *newest && (*newest)->rule_of(x.maker) != nullptr) return newest;
   return before;
 }
 
-void explain_rule(signal_lineage& out, const std::optional<rules_in_force>& rules) {
+void explain_rule(signal_lineage& out, const std::optional<logged_rules>& rules) {
   auto& x = out.what;
   if (x.adapter != "rules") return out.notes.push_back("it was made by " + excerpt(x.adapter) + ", which is no rule");
   if (rules) out.rule = rule_behind(x, *rules);
@@ -110,7 +112,7 @@ expected<void> explain_features(question& q, signal_lineage& out) {
 }
 
 // The close that the oldest of the used features is compared with, where that is of a bar before the inputs.
-expected<void> find_compared_bar(question& q, signal_lineage& out, const rules_in_force* rules) {
+expected<void> find_compared_bar(question& q, signal_lineage& out, const logged_rules* rules) {
   auto& x = out.what;
   if (!out.features || !out.rule) return {};
   auto compares = std::any_of(out.features->values.begin(), out.features->values.end(), [&](auto& value) {

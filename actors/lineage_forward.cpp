@@ -12,7 +12,7 @@ namespace finstream {
 
 namespace {
 
-using known_rules = std::optional<rules_in_force>;
+using known_rules = std::optional<logged_rules>;
 
 // The sides of a quote are two series.
 std::vector<std::string> symbols_of(const logged_event& x) {
@@ -92,7 +92,7 @@ public:
 
 private:
   // The rules of a vector, if they are those that are known.
-  const rules_in_force* rules_of(const feature_vector& x) const {
+  const logged_rules* rules_of(const feature_vector& x) const {
     return rules_ && rules_->features && rules_->features->config_hash == x.config_hash ? &*rules_ : nullptr;
   }
 

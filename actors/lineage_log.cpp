@@ -16,9 +16,10 @@ namespace {
 
 constexpr std::size_t read_bytes = 256u << 10;
 constexpr std::uint64_t first_step_back = 4096; // offsets; each further step is twice as long
+constexpr std::uint64_t most_ahead = 100'000;   // offsets: by then what was open when rules changed is closed
 
-expected<rules_in_force> rules_of(const stage_rules& saved, std::string found_in) {
-  rules_in_force out;
+expected<logged_rules> rules_of(const stage_rules& saved, std::string found_in) {
+  logged_rules out;
   out.found_in = std::move(found_in);
   auto bars = bar_rules::load(saved.bars);
   if (!bars) return tl::unexpected{bars.error()};
@@ -37,10 +38,10 @@ expected<rules_in_force> rules_of(const stage_rules& saved, std::string found_in
 }
 
 // A stage that has had no entry yet has no rules.
-expected<std::optional<rules_in_force>> rules_of(const stage_states& states, std::string found_in) {
-  auto nothing = std::optional<rules_in_force>{};
+expected<std::optional<logged_rules>> rules_of(const stage_states& states, std::string found_in) {
+  auto nothing = std::optional<logged_rules>{};
   if (states.window.empty()) return nothing;
-  rules_in_force out;
+  logged_rules out;
   out.found_in = std::move(found_in);
   auto window = bar_stage::load(states.window);
   if (!window) return tl::unexpected{window.error()};
@@ -62,13 +63,13 @@ bool is_side_of_quote(const std::string& symbol) { return symbol.ends_with(".BID
 
 } // namespace
 
-const signal_rule* rules_in_force::rule_of(std::uint64_t hash) const {
+const signal_rule* logged_rules::rule_of(std::uint64_t hash) const {
   if (!signals) return nullptr;
   auto at = std::find_if(signals->rules.begin(), signals->rules.end(), [&](auto& x) { return x.hash() == hash; });
   return at == signals->rules.end() ? nullptr : &*at;
 }
 
-const feature_window* rules_in_force::window_of(const std::string& value) const {
+const feature_window* logged_rules::window_of(const std::string& value) const {
   if (!features) return nullptr;
   auto belongs = [&](const feature_window& x) {
     return value == x.name || (x.kind == feature_kind::ohlcv && value.starts_with(x.name + "."));
@@ -77,7 +78,7 @@ const feature_window* rules_in_force::window_of(const std::string& value) const 
   return at == features->windows.end() ? nullptr : &*at;
 }
 
-bool rules_in_force::feeds(const std::string& provider, const std::string& name) const {
+bool logged_rules::feeds(const std::string& provider, const std::string& name) const {
   for (auto& set : bars.sets) {
     auto has = std::find(set.providers.begin(), set.providers.end(), provider) != set.providers.end();
     if (set.name == name || has) return set.name == name && has;
@@ -163,8 +164,8 @@ expected<std::optional<std::string>> lineage_log::rejection_of(const logged_even
   return nothing;
 }
 
-expected<std::optional<rules_in_force>> lineage_log::rules_at(std::uint16_t partition, std::uint64_t offset) {
-  auto nothing = std::optional<rules_in_force>{};
+expected<std::optional<logged_rules>> lineage_log::rules_at(std::uint16_t partition, std::uint64_t offset) {
+  auto nothing = std::optional<logged_rules>{};
   auto range = log_.range(topic::events, partition);
   if (!range) return tl::unexpected{range.error()};
   std::optional<record> found;
@@ -182,7 +183,7 @@ expected<std::optional<rules_in_force>> lineage_log::rules_at(std::uint16_t part
   if (found) {
     auto saved = stage_rules_from_msgpack(found->payload);
     if (!saved) return tl::unexpected{saved.error()};
-    return rules_of(*saved, "the start record at offset " + std::to_string(found->offset)).map([](rules_in_force x) {
+    return rules_of(*saved, "the start record at offset " + std::to_string(found->offset)).map([](logged_rules x) {
       return std::optional{std::move(x)};
     });
   }
@@ -191,10 +192,28 @@ expected<std::optional<rules_in_force>> lineage_log::rules_at(std::uint16_t part
   return rules_of(base->second, "the checkpoint at offset " + std::to_string(range->head) + ", where the log begins");
 }
 
-expected<std::optional<rules_in_force>> lineage_log::newest_rules(std::uint16_t partition) {
+expected<std::optional<logged_rules>> lineage_log::rules_ahead(std::uint16_t partition, std::uint64_t offset,
+                                                               std::uint64_t rule) {
+  std::optional<logged_rules> found;
+  expected<void> outcome;
+  auto walked = walk(partition, offset, offset + most_ahead, [&](const record& x) {
+    if (x.kind != record_kind::start) return true;
+    auto saved = stage_rules_from_msgpack(x.payload);
+    if (!saved) return outcome = tl::unexpected{saved.error()}, false;
+    auto rules = rules_of(*saved, "the start record at offset " + std::to_string(x.offset));
+    if (!rules) return outcome = tl::unexpected{rules.error()}, false;
+    if (rules->rule_of(rule) == nullptr) return true;
+    return found = std::move(*rules), false;
+  });
+  if (!walked) return tl::unexpected{walked.error()};
+  if (!outcome) return tl::unexpected{outcome.error()};
+  return found;
+}
+
+expected<std::optional<logged_rules>> lineage_log::newest_rules(std::uint16_t partition) {
   auto saved = log_.get(stage_table, snapshot_key(partition));
   if (!saved) return tl::unexpected{saved.error()};
-  if (!*saved) return std::optional<rules_in_force>{};
+  if (!*saved) return std::optional<logged_rules>{};
   auto [offset, states] = unpack_snapshot(**saved);
   return rules_of(states, "the checkpoint at offset " + std::to_string(offset));
 }

@@ -28,7 +28,7 @@ struct logged_event {
 };
 
 // The rules of all stages, as a start record of the log or a checkpoint of the stages has them.
-struct rules_in_force {
+struct logged_rules {
   std::string found_in; // "the start record at offset 0"
   bar_rules bars;
   std::optional<feature_rules> features;
@@ -63,9 +63,12 @@ public:
   expected<std::optional<std::string>> rejection_of(const logged_event& x);
   // The rules by which the entry at `offset` was dealt with, from the last start record before it; where that is
   // trimmed, from the checkpoint that the log begins at. Nothing: not within the budget.
-  expected<std::optional<rules_in_force>> rules_at(std::uint16_t partition, std::uint64_t offset);
+  expected<std::optional<logged_rules>> rules_at(std::uint16_t partition, std::uint64_t offset);
+  // The same of the next start record behind the entry at `offset` that has the rule of this hash. Looks only a little
+  // way ahead. Nothing: there is none.
+  expected<std::optional<logged_rules>> rules_ahead(std::uint16_t partition, std::uint64_t offset, std::uint64_t rule);
   // Those of the newest checkpoint. Nothing, if there is none yet.
-  expected<std::optional<rules_in_force>> newest_rules(std::uint16_t partition);
+  expected<std::optional<logged_rules>> newest_rules(std::uint16_t partition);
 
 private:
   const bus& log_;

@@ -15,13 +15,13 @@ bool is_of_symbol(const logged_event& event, const std::string& symbol) {
 
 } // namespace
 
-bool is_event_of(const logged_event& event, const bar& x, const rules_in_force* rules) {
+bool is_event_of(const logged_event& event, const bar& x, const logged_rules* rules) {
   auto& row = event.what();
   if (row.src_ts < x.start || row.src_ts >= x.end || !is_of_symbol(event, x.symbol)) return false;
   return rules == nullptr ? event.key().provider == x.provider : rules->feeds(event.key().provider, x.provider);
 }
 
-bool compares_with_bar_before(const feature_value& x, const rules_in_force* rules) {
+bool compares_with_bar_before(const feature_value& x, const logged_rules* rules) {
   if (!x.warm) return false; // there was none
   auto* window = rules == nullptr ? nullptr : rules->window_of(x.name);
   auto kind = window != nullptr ? std::optional{window->kind} : feature_kind_of(x.name);
@@ -43,12 +43,12 @@ bool compares_with_bar_before(const feature_value& x, const rules_in_force* rule
   return false;
 }
 
-bool rests_on(const feature_value& x, timestamp start, std::optional<timestamp> next, const rules_in_force* rules) {
+bool rests_on(const feature_value& x, timestamp start, std::optional<timestamp> next, const logged_rules* rules) {
   if (start >= x.window_start) return true;
   return next && *next >= x.window_start && compares_with_bar_before(x, rules);
 }
 
-std::optional<rule_lineage> rule_behind(const signal& x, const rules_in_force& rules) {
+std::optional<rule_lineage> rule_behind(const signal& x, const logged_rules& rules) {
   auto* rule = rules.rule_of(x.maker);
   if (rule == nullptr) return std::nullopt;
   rule_lineage out{*rule, {}, rules.found_in};

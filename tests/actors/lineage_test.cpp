@@ -252,6 +252,30 @@ CAF_TEST(a rule whose start record is trimmed is read from the checkpoint that t
   CAF_CHECK_EQUAL(x.rule->found_in, "the checkpoint at offset " + std::to_string(at_offset) + ", where the log begins");
 }
 
+CAF_TEST(a rule that came into force before the bar closed is found in the start record behind its events) {
+  lineage_world w;
+  w.start();
+  w.rise(3);
+  w.kill("/partitions/0/window");
+  w.kill("/partitions/0/appender");
+  auto changed = w.book;
+  changed.rules = {rule_of("later", "close > 1")};
+  stage_rules rules{rules_of_one_second().save(), w.features.save(), changed.save()};
+  auto end = w.log.range(topic::events, 0)->next;
+  transaction told;
+  told.appends.push_back({topic::events, 0, record_kind::start, 1, w.time.now(), to_msgpack(rules)});
+  CAF_REQUIRE(w.log.write(std::move(told)).has_value());
+  lineage_log log{w.log, 1, 1 << 20};
+  auto rule = changed.rules.front().hash();
+  auto before = log.rules_at(0, end - 1);
+  CAF_REQUIRE(before.has_value() && before->has_value());
+  CAF_CHECK((*before)->rule_of(rule) == nullptr);
+  auto ahead = log.rules_ahead(0, end - 1, rule);
+  CAF_REQUIRE(ahead.has_value() && ahead->has_value());
+  CAF_CHECK_EQUAL((*ahead)->found_in, "the start record at offset " + std::to_string(end));
+  CAF_CHECK(!log.rules_ahead(0, end - 1, 4711)->has_value());
+}
+
 CAF_TEST(limits are kept and said) {
   lineage_world w;
   w.start();
