@@ -14,6 +14,8 @@ namespace finstream {
 namespace {
 constexpr auto status_deadline = std::chrono::seconds{1}; // for one actor to say how it is
 constexpr nanoseconds goodbye_deadline = 2 * second;      // for clients to take their close frame
+constexpr std::string_view signal_path = "/v1/signals/";  // and the signal's id
+constexpr std::string_view lineage_path = "/v1/lineage/"; // and of what
 } // namespace
 
 std::uint64_t request_desk::put(http_request request, respond answer) {
@@ -105,7 +107,9 @@ void gateway_state::listen() {
   if (!started) throw std::runtime_error(started.error().message);
   port_->store((*started)->port());
   links_->set_socket(std::move(*started));
-  log::info("/gateway", "http://{}:{} is open: /healthz /readyz /metrics /v1/bars /v1/tree, WebSocket /v1/stream",
+  log::info("/gateway",
+            "http://{}:{} is open: /healthz /readyz /metrics /v1/bars /v1/features /v1/signals /v1/tree, WebSocket "
+            "/v1/stream",
             config.address, port_->load());
 }
 
@@ -123,8 +127,14 @@ void gateway_state::on_ask(std::uint64_t number) {
   if (path == "/metrics") return answer(answer_metrics(*context_));
   if (path == "/v1/bars") return answer(answer_bars(*context_, request));
   if (path == "/v1/tree") return answer_tree(std::move(answer));
+  if (path == "/v1/features") return answer(answer_features(*context_, request));
+  if (path == "/v1/signals") return answer(answer_signals(*context_, request));
+  if (path.starts_with(signal_path)) return answer(answer_signal(*context_, path.substr(signal_path.size())));
+  if (path.starts_with(lineage_path))
+    return answer(answer_lineage(*context_, request, path.substr(lineage_path.size())));
   answer(problem(404, errc::not_found,
-                 "there are /healthz, /readyz, /metrics, /v1/bars and /v1/tree, and the WebSocket /v1/stream"));
+                 "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage and "
+                 "/v1/tree, and the WebSocket /v1/stream"));
 }
 
 // Asks every actor how it is; who does not answer in time is shown with its gauge alone.

@@ -78,6 +78,9 @@ int main(int argc, char** argv) {
   add_run(app, chosen);
   add_tail(app, chosen);
   add_bars(app, chosen);
+  add_features(app, chosen);
+  add_signals(app, chosen);
+  add_lineage(app, chosen);
   add_replay(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);

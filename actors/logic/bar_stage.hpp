@@ -75,6 +75,7 @@ public:
   void on_start(timestamp log_ts, const bar_rules& rules);
 
   stage_output take_output();
+  const bar_rules& rules() const { return rules_; }
   bool has_open_windows() const { return open_windows_ != 0; }
   std::uint64_t open_windows() const { return open_windows_; }
   std::uint64_t series_count() const { return series_.size(); }

@@ -64,6 +64,7 @@ public:
   // These rules hold from here on. One that was there before, the same in everything, goes on where it was.
   void on_rules(const rule_book& book);
   std::vector<signal> take_output() { return std::exchange(output_, {}); }
+  const rule_book& book() const { return book_; }
 
   std::string save() const;
   // Errors: corrupt_record, incompatible.

@@ -22,6 +22,10 @@ expected<void> scan_bars(const bus& log, const bar_query& query, const std::func
   return scan_intervals(log, rows, query, visit);
 }
 
+expected<std::vector<bar_query>> each_series(const bus& log, const bar_query& query) {
+  return series_keys::each_series(log, rows, series_keys::sortable(query.interval), query);
+}
+
 expected<void> scan_series(const bus& log, nanoseconds interval, const std::string& symbol,
                            const std::function<bool(const bar_series&)>& visit) {
   std::string first, last(1, '\xff');

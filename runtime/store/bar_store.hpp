@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream {
 
@@ -27,6 +28,8 @@ struct bar_query {
 // Bars in order of interval, symbol, provider and start, until `visit` returns false. Errors: io_failure,
 // corrupt_record.
 expected<void> scan_bars(const bus& log, const bar_query& query, const std::function<bool(const bar&)>& visit);
+// The query once for each series that it is of: bars of each of these come in order of start. Errors: as above.
+expected<std::vector<bar_query>> each_series(const bus& log, const bar_query& query);
 // Each series of bars that is stored, in order of interval, symbol and provider, until `visit` returns false. An
 // interval of 0 is any; so is an empty symbol, which is looked at only where the interval is given. Steps from series
 // to series, however many bars each has. Errors: io_failure, corrupt_record.

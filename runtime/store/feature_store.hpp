@@ -7,7 +7,9 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream {
 
@@ -27,5 +29,10 @@ struct feature_query {
 // In order of interval, symbol, provider and start, until `visit` returns false. Errors: io_failure, corrupt_record.
 expected<void> scan_features(const bus& log, const feature_query& query,
                              const std::function<bool(const feature_vector&)>& visit);
+// The query once for each series that it is of, by interval, symbol and provider: vectors of each of these come in
+// order of start. Errors: as above.
+expected<std::vector<feature_query>> each_series(const bus& log, const feature_query& query);
+// The vector at the close of this bar, as it was last published; nothing if there is none. Errors: as above.
+expected<std::optional<feature_vector>> find_features(const bus& log, const feature_query& series, timestamp start);
 
 } // namespace finstream

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream::series_keys {
 
@@ -117,6 +118,26 @@ expected<void> scan_intervals(const bus& log, const table<Row>& rows, const Quer
     first = after(lead);
   } while (go_on && !first.empty());
   return {};
+}
+
+// The query once for each series under `lead` that it is of. Rows of one series come in the order of their times.
+template <class Row, class Query>
+expected<std::vector<Query>> each_series(const bus& log, const table<Row>& rows, const std::string& lead,
+                                         const Query& query) {
+  std::vector<Query> out;
+  if (!query.symbol.empty() && !query.provider.empty()) return out.push_back(query), out;
+  auto all = query.symbol.empty() ? lead : lead + text(query.symbol);
+  for (auto first = all;;) {
+    auto found = first_row(log, rows, first, after(all));
+    if (!found) return tl::unexpected{found.error()};
+    if (!*found) return out;
+    auto& row = **found;
+    first = after(series(lead, row.symbol, row.provider));
+    if (!query.provider.empty() && row.provider != query.provider) continue;
+    out.push_back(query);
+    out.back().symbol = row.symbol;
+    out.back().provider = row.provider;
+  }
 }
 
 } // namespace finstream::series_keys

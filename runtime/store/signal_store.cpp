@@ -24,6 +24,10 @@ expected<void> scan_signals(const bus& log, const signal_query& query,
                             [&](const signal& x) { return (!query.name.empty() && x.name != query.name) || visit(x); });
 }
 
+expected<std::vector<signal_query>> each_series(const bus& log, const signal_query& query) {
+  return series_keys::each_series(log, rows, {}, query);
+}
+
 expected<std::optional<signal>> find_signal(const bus& log, const std::string& signal_id) {
   auto nothing = std::optional<signal>{};
   auto key = log.get(signal_ids_table, signal_id);

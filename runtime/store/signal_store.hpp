@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream {
 
@@ -29,6 +30,8 @@ struct signal_query {
 
 // In order of symbol, provider, ts and signal_id, until `visit` returns false. Errors: io_failure, corrupt_record.
 expected<void> scan_signals(const bus& log, const signal_query& query, const std::function<bool(const signal&)>& visit);
+// The query once for each series that it is of: signals of each of these come in order of ts. Errors: as above.
+expected<std::vector<signal_query>> each_series(const bus& log, const signal_query& query);
 // Nothing if there is no signal of this id. Errors: io_failure, corrupt_record.
 expected<std::optional<signal>> find_signal(const bus& log, const std::string& signal_id);
 

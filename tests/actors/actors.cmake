@@ -7,6 +7,8 @@ finstream_suites(test_actors LINK finstream_actors
          session:actors/session_test.cpp
          metered:actors/metered_test.cpp
          rest:actors/rest_test.cpp
+         rest_rows:actors/rest_rows_test.cpp
+         lineage:actors/lineage_test.cpp
          log_entries:actors/log_entries_test.cpp
          log_bases:actors/log_bases_test.cpp
          ingestor:actors/ingestor_test.cpp

@@ -92,3 +92,32 @@ CAF_TEST(no two names share a row and an empty one is a name) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST(a query is split by series and each of these gives its rows in order of time) {
+  store_tables t;
+  t.feature(1, "SPY", "nyse", 1), t.feature(1, "SPY", "arca", 2), t.feature(5, "SPY", "nyse", 0);
+  t.feature(1, "SPYX", "nyse", 1);
+  auto split = [&](const feature_query& query) {
+    std::string out;
+    for (auto& x : must(each_series(*t.log, query)))
+      out += std::to_string(x.interval / second) + x.symbol + "/" + x.provider + " ";
+    return out;
+  };
+  feature_query query;
+  query.symbol = "SPY";
+  CAF_CHECK_EQUAL(split(query), "1SPY/arca 1SPY/nyse 5SPY/nyse ");
+  query.provider = "arca";
+  CAF_CHECK_EQUAL(split({}), "1SPY/arca 1SPY/nyse 1SPYX/nyse 5SPY/nyse ");
+  query.interval = second;
+  CAF_CHECK_EQUAL(split(query), "1SPY/arca ");
+  auto found = must(find_features(*t.log, query, at(2)));
+  CAF_REQUIRE(found.has_value());
+  CAF_CHECK_EQUAL(found->provider, "arca");
+  CAF_CHECK(!must(find_features(*t.log, query, at(1))).has_value());
+  t.signal_of("SPY", "nyse", 1, "a"), t.signal_of("SPY", "arca", 1, "b"), t.signal_of("QQQ", "arca", 1, "c");
+  signal_query signals;
+  signals.provider = "arca";
+  CAF_CHECK_EQUAL(must(each_series(*t.log, signals)).size(), 2u);
+  signals.symbol = "NONE", signals.provider = "";
+  CAF_CHECK(must(each_series(*t.log, signals)).empty());
+}
