@@ -18,3 +18,16 @@ target_include_directories(msgpack_headers SYSTEM INTERFACE "${MSGPACK_INCLUDE_D
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 add_library(xxhash_library INTERFACE)
 target_link_libraries(xxhash_library INTERFACE "${XXHASH_LIBRARY}")
+
+# The one library a node can do without: models of xgboost are then refused, with a sentence that says so.
+if(FINSTREAM_XGBOOST)
+  find_path(XGBOOST_INCLUDE_DIR xgboost/c_api.h)
+  find_library(XGBOOST_LIBRARY xgboost)
+  if(NOT XGBOOST_INCLUDE_DIR OR NOT XGBOOST_LIBRARY)
+    message(FATAL_ERROR "libxgboost is not there: install libxgboost-dev, or build without its models: "
+                        "-DFINSTREAM_XGBOOST=OFF")
+  endif()
+  add_library(xgboost_library INTERFACE)
+  target_include_directories(xgboost_library SYSTEM INTERFACE "${XGBOOST_INCLUDE_DIR}")
+  target_link_libraries(xgboost_library INTERFACE "${XGBOOST_LIBRARY}")
+endif()
