@@ -21,6 +21,8 @@ constexpr nanoseconds never = std::numeric_limits<nanoseconds>::max();
 constexpr std::size_t read_bytes = 64 * 1024;
 // What a worker that has ended may have left in its pipe of errors; a flood beyond is not worth the wait.
 constexpr int last_error_reads = 16;
+// A process closes its pipes a moment before it has ended, and how it ended says more than that.
+constexpr nanoseconds last_words = 100 * millisecond;
 
 nanoseconds monotonic_now() { return system_clock().monotonic(); }
 
@@ -49,10 +51,7 @@ expected<std::string> worker_process::exchange(std::string_view frame, nanosecon
     if (!frame.empty()) {
       auto n = ::write(process_.input.get(), frame.data(), frame.size());
       if (n > 0) frame.remove_prefix(static_cast<std::size_t>(n));
-      if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        turn(monotonic_now() + 100 * millisecond, false); // its end is a better reason than a closed pipe
-        return ended_early();
-      }
+      if (n < 0 && errno != EAGAIN && errno != EINTR) return ended_early();
     }
     if (received_.size() >= frame_header_bytes) {
       auto length = frame_length(received_);
@@ -119,7 +118,9 @@ void worker_process::read_errors() {
 }
 
 tl::unexpected<failure> worker_process::ended_early() {
-  if (!ended_) return fail(errc::io_failure, "the worker closed its output");
+  pollfd end{process_.process.get(), POLLIN, 0};
+  timespec wait{last_words / second, last_words % second};
+  if (!ended_ && ppoll(&end, 1, &wait, nullptr) <= 0) return fail(errc::io_failure, "the worker closed its pipes");
   ::kill(-pid(), SIGKILL);
   reap();
   return fail(errc::io_failure, "the worker ended: " + how_it_ended_);
