@@ -70,7 +70,7 @@ private:
     auto kind = text_of(text_, "kind", "", "xgboost or sklearn");
     if (kind == "sklearn") card_.kind = model_kind::sklearn;
     if (kind != "sklearn" && kind != "xgboost") wrong("\"kind\" must be xgboost or sklearn, not " + kind);
-    auto hash = text_of(text_, "model_hash", "", "16 hex digits: the XXH3 of the model file, as xxhsum -H3 prints it");
+    auto hash = text_of(text_, "model_hash", "", "the XXH3 of the model file's bytes");
     auto end = hash.data() + hash.size();
     auto read = std::from_chars(hash.data(), end, card_.model_hash, 16);
     if (hash.size() != 16 || read.ec != std::errc{} || read.ptr != end) wrong("\"model_hash\" must be 16 hex digits");
