@@ -9,6 +9,10 @@
 #include <string_view>
 #include <xgboost/c_api.h>
 
+// Of libgomp, which libxgboost brings; declared here because not every compiler that reads this file has its <omp.h>.
+// It holds for the calling thread.
+extern "C" void omp_set_num_threads(int count);
+
 namespace finstream {
 
 namespace {
@@ -124,8 +128,10 @@ expected<std::unique_ptr<model>> open_xgboost_model(model_files files) {
   BoosterHandle made = nullptr;
   if (XGBoosterCreate(nullptr, 0, &made) != 0) return refuse(last_problem());
   booster_pointer booster{made};
+  // One thread, also to read the file: that goes by OpenMP's own setting, and a pool once started stays.
+  omp_set_num_threads(1);
   if (XGBoosterLoadModelFromBuffer(made, files.bytes.data(), files.bytes.size()) != 0) return refuse(last_problem());
-  // After the file, which brings its trainer's number of threads.
+  // After the file, which may bring its trainer's number.
   if (XGBoosterSetParam(made, "nthread", "1") != 0) return refuse(last_problem());
   for (auto check : {check_features, check_objective})
     if (auto fits = check(made, files.card); !fits) return refuse(fits.error().message);

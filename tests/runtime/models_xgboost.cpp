@@ -4,6 +4,9 @@
 
 #include "tests/runtime/models_language.hpp"
 
+#include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <thread>
 
@@ -41,6 +44,22 @@ CAF_TEST(it says what it is) {
   CAF_CHECK_EQUAL(asked->hash(), hash_text(bytes_of(trained("xgboost.ubj"))));
   CAF_CHECK_EQUAL(asked->features(), (std::vector<std::string>{"ret_1m", "vol_5m", "rsi"}));
   CAF_CHECK(asked->health().ready);
+}
+
+CAF_TEST(neither to open nor to ask it starts a thread) {
+  auto threads = [] {
+    std::filesystem::directory_iterator tasks{"/proc/self/task"};
+    return std::distance(begin(tasks), end(tasks));
+  };
+  auto before = threads();
+  auto asked = opened("xgboost.ubj");
+  CAF_CHECK_EQUAL(threads(), before);
+  // On a thread that did not open it, as an actor's is.
+  decltype(before) meanwhile = 0;
+  std::thread{[&] {
+    if (predict_all(*asked, doubles_of(trained("xgboost.rows")), 2500)) meanwhile = threads();
+  }}.join();
+  CAF_CHECK_EQUAL(meanwhile, before + 1);
 }
 
 CAF_TEST(nulls and infinities go to it as missing) {
