@@ -9,6 +9,7 @@ that are each wrong in one way.
 import json
 import math
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -54,6 +55,7 @@ def main():
     import numpy
     import xgboost
     import xxhash
+    from sklearn.ensemble import RandomForestClassifier
 
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     chance = numpy.random.default_rng(11)
@@ -75,13 +77,13 @@ def main():
         with open(os.path.splitext(path)[0] + ".card.json", "w", encoding="utf-8") as file:
             json.dump({key: value for key, value in {**made, **changes}.items() if value is not None}, file)
 
-    ubj, pickle = open("xgboost.ubj", "rb").read(), open("sklearn.pkl", "rb").read()
+    ubj, pickled = open("xgboost.ubj", "rb").read(), open("sklearn.pkl", "rb").read()
     # Damaged after its card was made; and garbage that its card is right about.
     card("damaged.ubj", ubj, kind="xgboost")
     with open("damaged.ubj", "r+b") as file:
         file.seek(len(ubj) // 2)
         file.write(b"\xff\xff\xff\xff")
-    card("damaged_pickle.pkl", pickle)
+    card("damaged_pickle.pkl", pickled)
     with open("damaged_pickle.pkl", "r+b") as file:
         file.seek(100)
         file.write(b"\xff\xff\xff\xff")
@@ -90,11 +92,16 @@ def main():
     card("garbage_pickle.pkl", b"not a pickle at all")
     card("renamed.ubj", ubj, kind="xgboost", features=["ret_1m", "rsi", "vol_5m"])
     card("narrow.ubj", ubj, kind="xgboost", features=COLUMNS[:2])
-    card("as_number.pkl", pickle, output="number", classes=None)
+    card("as_number.pkl", pickled, output="number", classes=None)
     card("three_classes.ubj", ubj, kind="xgboost", classes=[-1, 0, 1])
-    card("renamed_pickle.pkl", pickle, features=["ret_1m", "rsi", "vol_5m"])
-    card("nulls_pickle.pkl", pickle, nulls="pass")
-    card("noted.pkl", pickle, name="noted", notes={"anything": [1]})
+    card("renamed_pickle.pkl", pickled, features=["ret_1m", "rsi", "vol_5m"])
+    card("nulls_pickle.pkl", pickled, nulls="pass")
+    card("noted.pkl", pickled, name="noted", notes={"anything": [1]})
+    # So verbose that joblib prints to standard output, where the frames are.
+    chatty = RandomForestClassifier(n_estimators=3, random_state=1)
+    chatty.fit(numpy.nan_to_num(rows), numpy.nan_to_num(rows)[:, 0] > 0)
+    chatty.verbose = 51
+    card("chatty.pkl", pickle.dumps(chatty))
     parameters = {"objective": "reg:squarederror", "nthread": 1}
     returns = xgboost.DMatrix(numpy.nan_to_num(rows), label=numpy.nan_to_num(rows)[:, 0])
     regression = bytes(xgboost.train(parameters, returns, 3).save_raw("ubj"))

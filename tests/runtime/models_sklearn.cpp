@@ -117,6 +117,12 @@ CAF_TEST(a file that is no model or not the one of its card is refused) {
   CAF_CHECK((*number)[0].value == 1 && (*number)[0].score == 1);
 }
 
+CAF_TEST(what a model prints to standard output does not come between the frames) {
+  auto asked = opened(trained("chatty.pkl"));
+  for (int i = 0; i < 3; ++i) CAF_CHECK(asked->predict({3, {0.01, 0.01, 50}}, within(patience)));
+  CAF_CHECK_EQUAL(asked->health().starts, 1u);
+}
+
 CAF_TEST(without the script or the interpreter it cannot be opened) {
   auto options = real_worker();
   options.script = "/nowhere/worker.py";
