@@ -14,6 +14,8 @@ namespace finstream {
 
 namespace {
 
+bool tells_rules(record_kind kind) { return kind == record_kind::start || kind == record_kind::rules; }
+
 constexpr std::size_t read_bytes = 256u << 10;
 constexpr std::uint64_t first_step_back = 4096; // offsets; each further step is twice as long
 constexpr std::uint64_t most_ahead = 100'000;   // offsets: by then what was open when rules changed is closed
@@ -173,7 +175,7 @@ expected<std::optional<logged_rules>> lineage_log::rules_at(std::uint16_t partit
   for (auto step = first_step_back; to > range->head && !found; step *= 2) {
     auto from = to - std::min(step, to - range->head);
     auto walked = walk(partition, from, to - 1, [&](const record& x) {
-      if (x.kind == record_kind::start) found = x;
+      if (tells_rules(x.kind)) found = x;
       return true;
     });
     if (!walked) return tl::unexpected{walked.error()};
@@ -183,7 +185,7 @@ expected<std::optional<logged_rules>> lineage_log::rules_at(std::uint16_t partit
   if (found) {
     auto saved = stage_rules_from_msgpack(found->payload);
     if (!saved) return tl::unexpected{saved.error()};
-    return rules_of(*saved, "the start record at offset " + std::to_string(found->offset)).map([](logged_rules x) {
+    return rules_of(*saved, "the rules told at offset " + std::to_string(found->offset)).map([](logged_rules x) {
       return std::optional{std::move(x)};
     });
   }
@@ -197,10 +199,10 @@ expected<std::optional<logged_rules>> lineage_log::rules_ahead(std::uint16_t par
   std::optional<logged_rules> found;
   expected<void> outcome;
   auto walked = walk(partition, offset, offset + most_ahead, [&](const record& x) {
-    if (x.kind != record_kind::start) return true;
+    if (!tells_rules(x.kind)) return true;
     auto saved = stage_rules_from_msgpack(x.payload);
     if (!saved) return outcome = tl::unexpected{saved.error()}, false;
-    auto rules = rules_of(*saved, "the start record at offset " + std::to_string(x.offset));
+    auto rules = rules_of(*saved, "the rules told at offset " + std::to_string(x.offset));
     if (!rules) return outcome = tl::unexpected{rules.error()}, false;
     if (rules->rule_of(rule) == nullptr) return true;
     return found = std::move(*rules), false;

@@ -29,3 +29,16 @@ if(FINSTREAM_POSTGRES)
   target_include_directories(pqxx_library SYSTEM INTERFACE "${PQXX_INCLUDE_DIR}")
   target_link_libraries(pqxx_library INTERFACE "${PQXX_LIBRARY}")
 endif()
+
+# The one library a node can do without: models of xgboost are then refused, with a sentence that says so.
+if(FINSTREAM_XGBOOST)
+  find_path(XGBOOST_INCLUDE_DIR xgboost/c_api.h)
+  find_library(XGBOOST_LIBRARY xgboost)
+  if(NOT XGBOOST_INCLUDE_DIR OR NOT XGBOOST_LIBRARY)
+    message(FATAL_ERROR "libxgboost is not there: install libxgboost-dev, or build without its models: "
+                        "-DFINSTREAM_XGBOOST=OFF")
+  endif()
+  add_library(xgboost_library INTERFACE)
+  target_include_directories(xgboost_library SYSTEM INTERFACE "${XGBOOST_INCLUDE_DIR}")
+  target_link_libraries(xgboost_library INTERFACE "${XGBOOST_LIBRARY}" gomp)
+endif()

@@ -26,8 +26,7 @@ struct lineage_world : world {
     features.config_hash = 7;
     book.names = rule_names(features.windows);
     book.rules = {rule_of("above", "close > vwap_2"), rule_of("rising", "change > 0.15")};
-    context.rules.features = features.save();
-    context.rules.signals = book.save();
+    rules.set({rules_of_one_second().save(), features.save(), book.save()});
   }
   void start() {
     start_appender();
@@ -103,7 +102,7 @@ CAF_TEST(a signal is led back through its rule and features and bars to the very
   CAF_REQUIRE(x.rule.has_value());
   CAF_CHECK_EQUAL(x.rule->rule.condition, "close > vwap_2");
   CAF_CHECK(x.rule->rule.hash() == x.what.maker);
-  CAF_CHECK_EQUAL(x.rule->found_in, "the start record at offset 0");
+  CAF_CHECK_EQUAL(x.rule->found_in, "the rules told at offset 0");
   CAF_CHECK((x.rule->names == name_bindings{{"close", std::string{bar_close}}, {"vwap_2", "vwap_2"}}));
   CAF_REQUIRE(x.features.has_value());
   CAF_CHECK(x.features->start == x.what.bar_start);
@@ -190,9 +189,9 @@ CAF_TEST(the sides of a quote lead back to the quote) {
 
 CAF_TEST(a bar of a source set has the events of all its providers) {
   lineage_world w;
-  auto rules = rules_of_one_second();
-  rules.sets = {{"us", {"nyse", "arca"}}};
-  w.context.rules.bars = rules.save();
+  auto bars = rules_of_one_second();
+  bars.sets = {{"us", {"nyse", "arca"}}};
+  w.rules.set({bars.save(), {}, {}});
   w.start();
   w.append({trade(at("09:30:00.1"), "10", "1", 1), trade(at("09:30:00.2"), "10", "1", 2, "SPY", "arca"),
             trade(at("09:30:00.3"), "10", "1", 3, "SPY", "bats")});
@@ -272,7 +271,7 @@ CAF_TEST(a rule that came into force before the bar closed is found in the start
   CAF_CHECK((*before)->rule_of(rule) == nullptr);
   auto ahead = log.rules_ahead(0, end - 1, rule);
   CAF_REQUIRE(ahead.has_value() && ahead->has_value());
-  CAF_CHECK_EQUAL((*ahead)->found_in, "the start record at offset " + std::to_string(end));
+  CAF_CHECK_EQUAL((*ahead)->found_in, "the rules told at offset " + std::to_string(end));
   CAF_CHECK(!log.rules_ahead(0, end - 1, 4711)->has_value());
 }
 

@@ -53,7 +53,8 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
     {"allow_late_ms: 5\n", "t.yaml:1:1: key `allow_late_ms` is not known; did you mean `windows.allow_late_ms`?"},
     {"initial_ms: 5\n",
      "t.yaml:1:1: key `initial_ms` is not known; known here: version, node_name, data_directory, partitions, log, "
-     "scheduler, bus, windows, features, inference, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
+     "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, "
+     "limits"},
     {"log:\n  colour: true\n", "t.yaml:2:3: key `log.colour` is not known; known here: level, json"},
     {"log: {level: info, jsn: true}\n", "t.yaml:1:20: key `log.jsn` is not known; did you mean `json`?"},
     {"feeds:\n  - name: a\n    comand: [b]\n",
@@ -62,15 +63,16 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
      "t.yaml:5:7: key `feeds[0].backoff.inital_ms` is not known; did you mean `initial_ms`?"},
     {"source_sets:\n  - nme: a\n    providers: [b]\n",
      "t.yaml:2:5: key `source_sets[0].nme` is not known; did you mean `name`?"},
-    {"\"\": 1\n",
-     "t.yaml:1:1: key `` is not known; known here: version, node_name, data_directory, partitions, log, "
-     "scheduler, bus, windows, features, inference, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
+    {"\"\": 1\n", "t.yaml:1:1: key `` is not known; known here: version, node_name, data_directory, partitions, log, "
+                  "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, "
+                  "gateway, limits"},
     {"<<: {version: 1}\n",
      "t.yaml:1:1: key `<<` is not known; known here: version, node_name, data_directory, partitions, log, scheduler, "
-     "bus, windows, features, inference, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
+     "bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
     {"\"a\\nb\": 1\n",
      "t.yaml:1:1: key `a\\x0ab` is not known; known here: version, node_name, data_directory, partitions, log, "
-     "scheduler, bus, windows, features, inference, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
+     "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, "
+     "limits"},
   });
 }
 
