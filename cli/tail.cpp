@@ -70,7 +70,8 @@ void add_tail(CLI::App& app, chosen_command& chosen) {
   auto o = std::make_shared<options>();
   auto* verb = app.add_subcommand("tail", "Follow channels of a running node, an object a line");
   add_config_option(*verb, o->config);
-  verb->add_option("channel", o->channels, "Such as ticks.SPY, 'ticks.*', 'bars.1s.*' or status")->required();
+  verb->add_option("channel", o->channels, "Such as ticks.SPY, 'bars.1s.*', 'features.*', 'signals.*' or status")
+    ->required();
   verb->add_option("--node", o->url, "HOST:PORT of the node; without it, the config's gateway")->type_name("HOST:PORT");
   verb->add_option("-n,--limit", o->limit, "End after this many objects; 0 = never")->capture_default_str();
   verb->add_flag("--all", o->all, "Also hello, subscribed and end_of_interval objects");

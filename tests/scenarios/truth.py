@@ -6,6 +6,7 @@ each one `replay --verify` must find no difference. The seed is printed: the sam
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -27,6 +28,12 @@ TOLD_DIFFERENCES = 5
 # its open windows would then close early, rightly. Recorded data has an end, which closes them, so nobody waits for this.
 PATIENT = {"windows": {"flush_timeout_ms": 60_000, "resume_grace_ms": 120_000},
            "supervisor": {"max_restarts": 1000}, "log": {"level": "info"}}
+# All stages work, so that a kill meets them and the replay compares what they made.
+FEATURES = {"windows": [{"name": name, "bars": bars} for name, bars in (
+    ("vwap_20", 20), ("vol_20", 20), ("rsi_14", 14), ("momentum_10", 10), ("skew_20", 20))]}
+RULES = [{"name": "rising", "condition": "momentum > 0.0005 and close > vwap", "signal": 1, "score": 0.5},
+         {"name": "overbought", "condition": "rsi > 70", "signal": -1, "score": 0.7, "cooldown": "60s"},
+         {"name": "skewed", "condition": "abs(skew) > 2", "signal": 0, "score": 0.1, "emit": "level"}]
 
 
 class Run:
@@ -39,9 +46,13 @@ class Run:
         self.chance = random.Random(arguments.seed)
         self.rows = self.cases = self.kills = self.landed = self.crashes = 0
         self.failed = []
+        self.rules = os.path.join(folder, "rules.yaml")
+        with open(self.rules, "w", encoding="utf-8") as file:
+            json.dump(RULES, file)  # which is YAML
 
     def node(self, sets, form="plain", wrap=(), speed=0, **settings):
-        return Node(self.programs, self.feeds(sets, form, wrap, speed), **{**PATIENT, **settings})
+        stages = {"features": FEATURES, "inference": {"adapters": {"rules": {"enabled": True, "file": self.rules}}}}
+        return Node(self.programs, self.feeds(sets, form, wrap, speed), **{**PATIENT, **stages, **settings})
 
     def feeds(self, sets, form="plain", wrap=(), speed=0):
         return [feed(s.name, *wrap, *s.command(self.programs, s.source(self.folder, form, self.seed), speed)) for s in sets]
