@@ -1,7 +1,9 @@
 #define CAF_SUITE window
 
+#include "actors/logic/rule_names.hpp"
 #include "actors/stages.hpp"
 #include "runtime/store/bar_store.hpp"
+#include "tests/support/rules.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
 
@@ -142,6 +144,65 @@ CAF_TEST(however often it is killed the bars are the same and none is doubled) {
   CAF_CHECK(told_all(both_killed.bars()) == told_all(calm.bars()));
   CAF_CHECK(both_killed.derived_in_log() == replayed(both_killed));
   CAF_CHECK_EQUAL(both_killed.letters(topic::rejected).size(), 3u);
+}
+
+CAF_TEST(whichever stage is killed its features and signals are the same and none is doubled) {
+  auto with_rules = [](window_world& w) {
+    feature_rules features;
+    features.windows = {{"momentum", feature_kind::momentum, 0, 2}, {"rsi", feature_kind::rsi, 0, 3}};
+    rule_book book;
+    book.names = rule_names(features.windows);
+    book.rules = {rule_of("rising", "momentum > 0"), rule_of("low", "rsi < 50")};
+    w.rules.set({rules_of_one_second().save(), features.save(), book.save()});
+    w.start();
+  };
+  auto told_all = [](const window_world& w) {
+    std::vector<std::string> out;
+    for (auto where : {topic::bars, topic::features, topic::signals})
+      for (auto& r : w.records(where)) out.push_back(r.payload);
+    return out;
+  };
+  window_world calm;
+  with_rules(calm);
+  trade_for_a_while(calm, [](int) {});
+  CAF_CHECK_EQUAL(calm.records(topic::features).size(), 12u);
+  CAF_CHECK_LESS(2u, calm.records(topic::signals).size());
+  for (auto* victim : {"features", "inference", "window"}) {
+    window_world w;
+    with_rules(w);
+    trade_for_a_while(w, [&](int n) {
+      if (n % 2 == 0) return;
+      // As their supervisor would: the window goes along, and the new one tells those behind it where to begin.
+      w.kill(partition_path(0, victim));
+      w.forget(partition_path(0, victim));
+      w.kill("/partitions/0/window");
+      w.window = w.start_window();
+    });
+    CAF_CHECK(told_all(w) == told_all(calm));
+  }
+}
+
+CAF_TEST(rules that change while it runs hold from their place in the log on) {
+  window_world w;
+  w.start();
+  trade_for_a_while(w, [&](int n) {
+    if (n != 5) return;
+    feature_rules features;
+    features.windows = {{"momentum", feature_kind::momentum, 0, 1}};
+    rule_book book;
+    book.names = rule_names(features.windows);
+    book.rules = {rule_of("rising", "momentum > -1")};
+    w.rules.set({rules_of_one_second().save(), features.save(), book.save()});
+    w.tell(w.appender, verb::obey_v);
+    w.tell(w.appender, verb::obey_v); // they are in force already
+  });
+  auto entries = w.entries();
+  auto told = std::count_if(entries.begin(), entries.end(),
+                            [](auto& e) { return e->kind == static_cast<std::uint8_t>(record_kind::rules); });
+  CAF_CHECK_EQUAL(told, 1);
+  CAF_CHECK_EQUAL(w.bars().size(), 12u);
+  CAF_CHECK_EQUAL(w.records(topic::features).size(), 7u); // of seconds 5 to 11: the fifth was open yet
+  CAF_CHECK_EQUAL(w.records(topic::signals).size(), 1u);  // on the edge
 }
 
 CAF_TEST(what was committed after the last snapshot is not doubled by a restart) {
