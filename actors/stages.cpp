@@ -89,7 +89,11 @@ expected<void> features_stage::apply(stage_step& step) {
       if (auto* made = std::get_if<bar>(&item)) stage_->on_bar(*made);
     for (auto& vector : stage_->take_output()) step.features.emplace_back(std::move(vector));
   }
-  return step.rules ? change_over<feature_stage, feature_rules>(stage_, step.rules->features) : expected<void>{};
+  return step.rules ? obey(*step.rules) : expected<void>{};
+}
+
+expected<void> features_stage::obey(const stage_rules& rules) {
+  return change_over<feature_stage, feature_rules>(stage_, rules.features);
 }
 
 expected<void> features_stage::load(std::string_view state) { return load_into(stage_, state); }
@@ -100,7 +104,11 @@ expected<void> inference_stage::apply(stage_step& step) {
       if (auto* vector = std::get_if<feature_vector>(&item)) stage_->on_features(*vector);
     for (auto& made : stage_->take_output()) step.signals.emplace_back(std::move(made));
   }
-  return step.rules ? change_over<rule_stage, rule_book>(stage_, step.rules->signals) : expected<void>{};
+  return step.rules ? obey(*step.rules) : expected<void>{};
+}
+
+expected<void> inference_stage::obey(const stage_rules& rules) {
+  return change_over<rule_stage, rule_book>(stage_, rules.signals);
 }
 
 expected<void> inference_stage::load(std::string_view state) { return load_into(stage_, state); }
@@ -111,6 +119,11 @@ expected<stage_step> partition_stages::apply(const log_entry& entry) {
   if (auto added = features_.apply(*step); !added) return tl::unexpected{added.error()};
   if (auto added = inference_.apply(*step); !added) return tl::unexpected{added.error()};
   return step;
+}
+
+expected<void> partition_stages::obey(const stage_rules& rules) {
+  if (auto changed = features_.obey(rules); !changed) return changed;
+  return inference_.obey(rules);
 }
 
 expected<void> partition_stages::load(const stage_states& states) {

@@ -34,6 +34,7 @@ private:
 class features_stage {
 public:
   expected<void> apply(stage_step& step); // errors: corrupt_record, incompatible
+  expected<void> obey(const stage_rules& rules);
   expected<void> load(std::string_view state);
   std::string save() const { return stage_ ? stage_->save() : std::string{}; }
 
@@ -47,6 +48,7 @@ private:
 class inference_stage {
 public:
   expected<void> apply(stage_step& step); // errors: corrupt_record, incompatible
+  expected<void> obey(const stage_rules& rules);
   expected<void> load(std::string_view state);
   std::string save() const { return stage_ ? stage_->save() : std::string{}; }
 
@@ -58,6 +60,7 @@ private:
 class partition_stages {
 public:
   expected<stage_step> apply(const log_entry& entry);
+  expected<void> obey(const stage_rules& rules); // of features and signals; those of bars stay
   expected<void> load(const stage_states& states);
   stage_states save() const { return {window_.save(), features_.save(), inference_.save()}; }
 

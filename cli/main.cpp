@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   add_signals(app, chosen);
   add_lineage(app, chosen);
   add_replay(app, chosen);
+  add_whatif(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);
   add_reference(app, chosen);
