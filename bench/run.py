@@ -179,6 +179,11 @@ def window(build):
     return run_program(build, "window_bench")
 
 
+def features(build):
+    """Features and rules, per bar that closes: the windows and rules of the first config files."""
+    return run_program(build, "feature_bench")
+
+
 def fanout(build):
     """(c) WebSocket fan-out of 150-byte records: publish -> receipt, CPU per million deliveries, memory per connection."""
     return [{"name": row["case"], **row} for row in run_program(build, "fanout_bench")]
@@ -311,7 +316,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,2 @@
+add_executable(feature_bench feature_bench.cpp)
+target_link_libraries(feature_bench PRIVATE finstream_logic)
