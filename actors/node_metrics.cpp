@@ -21,6 +21,8 @@ void node_metrics::declare(const std::vector<std::string>& feeds, int partitions
     errors("ingestor", std::string{to_string(code)});
   for (auto code : {errc::late, errc::overflow}) errors("window", std::string{to_string(code)});
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
+  for (auto code : {errc::io_failure, errc::timed_out, errc::config_invalid})
+    errors("postgres", std::string{to_string(code)});
   store_lag_items("postgres"), store_write_seconds("postgres");
   features_update_seconds(), inference_seconds("rules");
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();

@@ -176,15 +176,16 @@ void node::spawn_tree() {
   for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
 
   // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers
-  // last.
+  // after them.
   supervisor_plan plan;
   plan.max_restarts = config_.supervisor.max_restarts;
   plan.period = config_.supervisor.period_ms * millisecond;
+  // Consumers read the log alone: they are the last to stop, when the partitions have written what they had.
+  if (config_.stores.postgres.enabled)
+    plan.children.push_back(branch(context, "consumers", {postgres_child(context)}, plan.max_restarts));
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));
-  if (config_.stores.postgres.enabled)
-    plan.children.push_back(branch(context, "consumers", {postgres_child(context)}, plan.max_restarts));
   plan.children.push_back({{"hub", restart_kind::permanent, patience},
                            [=, links = links_](caf::actor_system& system, const std::string& path) {
                              return caf::actor_cast<caf::actor>(
