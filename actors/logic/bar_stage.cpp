@@ -161,7 +161,11 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
     trade(row.values[1], row.values[3]);
     auto ask = x;
     trade(row.values[0], row.values[2]);
-    if (late) return revise(where.bid, x) && revise(where.ask, ask);
+    if (late) {
+      if (!can_revise(where.bid, x) || !can_revise(where.ask, ask)) return false;
+      revise(where.bid, x), revise(where.ask, ask);
+      return true;
+    }
     auto &bids = window_at(where.bid, row.src_ts.ns), &asks = window_at(where.ask, row.src_ts.ns);
     return asks.has_room_for(ask) && bids.add(x) && asks.add(ask);
   }
@@ -173,7 +177,10 @@ bool bar_stage::count(target& where, const event_row& row, const std::string& sy
     x.close.units = row.values[3];
     x.volume.units = row.values[4];
   }
-  return late ? revise(where.trade, x) : window_at(where.trade, row.src_ts.ns).add(x);
+  if (!late) return window_at(where.trade, row.src_ts.ns).add(x);
+  if (!can_revise(where.trade, x)) return false;
+  revise(where.trade, x);
+  return true;
 }
 
 bar_builder& bar_stage::window_at(std::int32_t index, std::int64_t ts) {

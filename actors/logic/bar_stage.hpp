@@ -173,7 +173,8 @@ private:
   void enforce_limit(set_state& set);
 
   bool is_revisable(const set_state& set, timestamp ts) const;
-  bool revise(std::int32_t index, const contribution& x);
+  bool can_revise(std::int32_t index, const contribution& x);
+  void revise(std::int32_t index, const contribution& x);
   void revise(window_place where, const contribution& x);
   window_list& windows_at(window_place where);
   void keep(set_state& set, window_place where, const bar_builder& x);

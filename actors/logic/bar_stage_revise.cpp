@@ -39,19 +39,21 @@ void bar_stage::forget_closed(set_state& set) {
   }
 }
 
-// False, and nothing is changed, if a sum would overflow.
-bool bar_stage::revise(std::int32_t index, const contribution& x) {
-  auto of = static_cast<std::uint32_t>(index);
-  // Every longer bar holds at least what this one holds, so the longest has the least room.
+// Whether no sum would overflow. Every longer bar holds at least what a shorter one holds, so the longest has the least
+// room.
+bool bar_stage::can_revise(std::int32_t index, const contribution& x) {
   auto longest = static_cast<std::uint32_t>(rules_.intervals.size() - 1);
   auto start = floor_to({x.order.src_ts}, rules_.intervals[longest]).ns;
-  auto& windows = windows_at({of, longest});
+  auto& windows = windows_at({static_cast<std::uint32_t>(index), longest});
   for (auto& window : windows.open)
     if (window.start == start && !window.has_room_for(x)) return false;
   for (auto& window : windows.closed)
     if (window.content.start == start && !window.content.has_room_for(x)) return false;
-  for (std::uint32_t i = 0; i < rules_.intervals.size(); ++i) revise({of, i}, x);
   return true;
+}
+
+void bar_stage::revise(std::int32_t index, const contribution& x) {
+  for (std::uint32_t i = 0; i < rules_.intervals.size(); ++i) revise({static_cast<std::uint32_t>(index), i}, x);
 }
 
 // The window may be open still, if it is a longer one; it may be closed; or there was no event in it as yet.

@@ -5,6 +5,7 @@
 #include "tests/support/naive_bars.hpp"
 #include "tests/support/suite.hpp"
 
+#include <limits>
 #include <map>
 
 using namespace finstream;
@@ -85,6 +86,25 @@ CAF_TEST(what comes later than that is late) {
   x.take(sent(at("09:30:10.1"), {trade(at("09:30:07.999"), "12", "2", 3), trade(at("09:30:08"), "12", "2", 4)}));
   CAF_REQUIRE_EQUAL(x.rejected.size(), 1u);
   CAF_CHECK_EQUAL(x.rejected[0].event.seq, 3);
+}
+
+CAF_TEST(a late quote of which one side does not fit counts on neither) {
+  run x{revising_rules()};
+  auto most = std::numeric_limits<std::int64_t>::max();
+  auto dear = [&](timestamp when, std::int64_t seq) {
+    auto out = quote(when, "1", "1", "1", "1");
+    out.seq = seq, out.values[1] = most, out.values[3] = most;
+    return out;
+  };
+  x.take(sent(at("09:30:00.1"), {dear(at("09:30:00.1"), 1)}));
+  x.take(sent(at("09:30:06"), {dear(at("09:30:06"), 2)}));
+  x.bars.clear(), x.rejected.clear();
+  x.take(sent(at("09:30:06.1"), {dear(at("09:30:00.2"), 3), dear(at("09:30:00.3"), 4)})); // a third is too much
+  CAF_REQUIRE(!x.rejected.empty()); // the asks' bars too: no field holds so large a volume
+  CAF_CHECK_EQUAL(x.rejected[0].event.seq, 4);
+  CAF_CHECK(x.rejected[0].code == errc::overflow);
+  CAF_CHECK_EQUAL(x.bars.size(), 2u); // the bids', 1 s and 5 s
+  for (auto& b : x.bars) CAF_CHECK_EQUAL(b.trades, 2u);
 }
 
 CAF_TEST(when revisions begin what was closed before is not touched) {
