@@ -38,8 +38,6 @@ public:
   expected<void> load(std::string_view state);
   std::string save() const { return stage_ ? stage_->save() : std::string{}; }
 
-  std::uint64_t series_count() const { return stage_ ? stage_->series_count() : 0; }
-
 private:
   std::optional<feature_stage> stage_;
 };

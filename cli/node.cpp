@@ -1,10 +1,9 @@
 #include "cli/node.hpp"
 
 #include "actors/appender.hpp"
-#include "actors/features.hpp"
 #include "actors/gateway.hpp"
-#include "actors/inference.hpp"
 #include "actors/ingestor.hpp"
+#include "actors/passing_stage.hpp"
 #include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"

@@ -1,8 +1,7 @@
 #include "tests/support/world.hpp"
 
 #include "actors/appender.hpp"
-#include "actors/features.hpp"
-#include "actors/inference.hpp"
+#include "actors/passing_stage.hpp"
 #include "actors/window.hpp"
 
 #include <caf/actor_system_config.hpp>
