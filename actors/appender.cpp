@@ -60,8 +60,9 @@ void appender_state::recover() {
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.
-  if (auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
-      (next_letter_ = letters.next) > letters.head)
+  auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
+  next_letter_ = letters.next;
+  if (letters.next > letters.head)
     for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
       last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
@@ -287,11 +288,9 @@ timestamp appender_state::next_log_ts() {
 // A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
 // new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
-  auto agrees = [&](topic where, std::uint64_t next) {
-    auto range = context_->log->range(where, partition_);
-    return !range || range->next == next;
-  };
-  if (!agrees(topic::events, next_event_) || !agrees(topic::dead_letters, next_letter_) || !derived_->agrees_with_log())
+  auto& log = *context_->log;
+  if (!ends_at(log, topic::events, partition_, next_event_) ||
+      !ends_at(log, topic::dead_letters, partition_, next_letter_) || !derived_->agrees_with_log())
     throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
   write_pending();
 }

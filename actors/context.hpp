@@ -29,6 +29,7 @@ struct node_figures {
   std::atomic<int> partitions_recovered{0};   // appenders that have read their log's end
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
   std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
+  std::array<std::atomic<std::uint64_t>, most_partitions> checkpoint_bytes{}; // of each partition's last one
   std::atomic<bool> draining{false};
 };
 

@@ -9,7 +9,8 @@ namespace finstream {
 
 derived_writer::derived_writer(node_context* context, std::uint16_t partition)
   : context_{context}, partition_{partition}, path_{partition_path(partition, "appender")},
-    trimmer_{*context->log, partition, static_cast<nanoseconds>(context->config->bus.retain_ms) * millisecond} {}
+    trimmer_{*context->log, partition, static_cast<nanoseconds>(context->config->bus.retain_ms) * millisecond},
+    vectors_{context->metrics->feature_vectors(partition)} {}
 
 expected<void> derived_writer::recover() {
   auto& log = *context_->log;
@@ -55,7 +56,9 @@ void derived_writer::add_to(transaction& tx, const output& what, timestamp log_t
     tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(what.dealt_with)});
   if (!what.snapshot) return;
   trimmer_.add_base(tx, log_ts, what.dealt_with, *what.snapshot);
-  tx.writes.push_back({stage_table, snapshot_key(partition_), pack_snapshot(what.dealt_with, *what.snapshot)});
+  auto bytes = pack_snapshot(what.dealt_with, *what.snapshot);
+  context_->figures->checkpoint_bytes.at(partition_) = bytes.size();
+  tx.writes.push_back({stage_table, snapshot_key(partition_), std::move(bytes)});
   tx.commits.push_back({"window", topic::events, partition_, what.dealt_with});
 }
 
@@ -88,13 +91,9 @@ void derived_writer::on_written(const output& what, const std::vector<std::uint6
 }
 
 bool derived_writer::agrees_with_log() const {
-  auto ends_at = [&](topic where, std::uint64_t next) {
-    auto range = context_->log->range(where, partition_);
-    return !range || range->next == next;
-  };
   for (auto where : derived_topics)
-    if (!ends_at(topic_of(where), next(where))) return false;
-  return ends_at(topic::rejected, next_rejected_);
+    if (!ends_at(*context_->log, topic_of(where), partition_, next(where))) return false;
+  return ends_at(*context_->log, topic::rejected, partition_, next_rejected_);
 }
 
 std::optional<fresh_derived> derived_writer::fresh(derived_topic where, std::uint64_t offset) const {
@@ -112,7 +111,7 @@ std::optional<fresh_derived> derived_writer::fresh(derived_topic where, std::uin
 
 void derived_writer::count(const derived& item) {
   if (auto* x = std::get_if<bar>(&item)) count_bar(*x);
-  if (std::holds_alternative<feature_vector>(item)) context_->metrics->feature_vectors(partition_).add();
+  if (std::holds_alternative<feature_vector>(item)) vectors_.add();
   if (auto* made = std::get_if<signal>(&item)) context_->metrics->signals_emitted(made->name, made->adapter).add();
 }
 

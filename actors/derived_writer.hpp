@@ -69,6 +69,7 @@ private:
   std::uint64_t dealt_with_ = 0;
   std::array<topic_state, std::size(derived_topics)> topics_;
   std::uint64_t next_rejected_ = 0;
+  metrics::counter& vectors_;
   seldom_told rejected_told_;
   std::map<std::pair<nanoseconds, std::string>, flush_counters> flushed_; // by interval and symbol
 };

@@ -68,6 +68,11 @@ topic topic_of(derived_topic where) {
   stop_on_bug("there is no such derived topic");
 }
 
+bool ends_at(const bus& log, topic where, std::uint16_t partition, std::uint64_t next) {
+  auto range = log.range(where, partition);
+  return !range || range->next == next;
+}
+
 std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> items, timestamp log_ts) {
   std::vector<std::shared_ptr<derived_record>> out;
   for (std::size_t first = 0; first < items.size(); first += most_items_of_record) {

@@ -11,6 +11,8 @@ expected<log_entry_ptr> to_log_entry(record from);
 expected<derived_record_ptr> to_derived_record(const record& from);
 
 topic topic_of(derived_topic where);
+// Whether the topic ends there. A log that cannot be asked is no proof to the contrary.
+bool ends_at(const bus& log, topic where, std::uint16_t partition, std::uint64_t next);
 // What a step gives in one topic, as records of a bounded size.
 std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> items, timestamp log_ts);
 

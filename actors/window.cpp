@@ -3,6 +3,7 @@
 #include "actors/log_bases.hpp"
 #include "runtime/log/log.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace finstream {
@@ -150,7 +151,12 @@ void window_state::on_committed(std::uint64_t) {
 void window_state::on_pulse() {
   snapshot_due_ = true;
   hand_in();
-  self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
+  // A large state is written more rarely, or the disk would do little else.
+  auto& limits = context_->config->checkpoint;
+  auto bytes = context_->figures->checkpoint_bytes.at(partition_).load();
+  auto pause =
+    std::max<std::uint64_t>(static_cast<std::uint64_t>(limits.interval_ms), bytes * 1000 / limits.max_bytes_per_s);
+  self_->delayed_send(self_, std::chrono::milliseconds{pause}, verb::pulse_v);
 }
 
 // A last checkpoint. What it has not looked at stays in the log for the next start.

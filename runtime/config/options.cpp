@@ -95,7 +95,7 @@ void add_windows(table& out, window_settings& x) {
       deciding_bars(number(
         "windows.revise_for_ms", x.revise_for_ms, 0, day_ms,
         "How far behind the watermark a late event may lie and still revise its bars; 0 is never. Each closed bar is "
-        "kept in memory that long, at 250 bytes.")),
+        "kept in memory and in checkpoints that long, at 250 bytes.")),
       number(
         "windows.clock_interval_ms", x.clock_interval_ms, 10, minute_ms,
         "How often the passing of time is logged while a window is open. Below 10 ms the log would hold little else."),
@@ -156,16 +156,20 @@ void add_inference(table& out, inference_settings& x) {
 }
 
 void add_care(table& out, settings& x) {
-  add(out,
-      {
-        number("checkpoint.interval_ms", x.checkpoint.interval_ms, 10, hour_ms,
-               "Time between checkpoints: how much of the log a restart may have to read again."),
-        number("supervisor.max_restarts", x.supervisor.max_restarts, 0, 10'000,
-               "Restarts within period_ms; one more is passed on to the parent."),
-        number("supervisor.period_ms", x.supervisor.period_ms, 1, day_ms, "The time in which restarts are counted."),
-        number("supervisor.stop_timeout_ms", x.supervisor.stop_timeout_ms, 1, hour_ms,
-               "How long a child may take to stop before it is killed."),
-      });
+  add(
+    out,
+    {
+      number("checkpoint.interval_ms", x.checkpoint.interval_ms, 10, hour_ms,
+             "Time between checkpoints: how much of the log a restart may have to read again."),
+      number("checkpoint.max_bytes_per_s", x.checkpoint.max_bytes_per_s, mebibyte / 1024, tebibyte,
+             "How much checkpoints of a partition may write. Open windows, bars that may be revised and the history of "
+             "features are in each, so with many symbols they come more rarely."),
+      number("supervisor.max_restarts", x.supervisor.max_restarts, 0, 10'000,
+             "Restarts within period_ms; one more is passed on to the parent."),
+      number("supervisor.period_ms", x.supervisor.period_ms, 1, day_ms, "The time in which restarts are counted."),
+      number("supervisor.stop_timeout_ms", x.supervisor.stop_timeout_ms, 1, hour_ms,
+             "How long a child may take to stop before it is killed."),
+    });
 }
 
 void add_gateway(table& out, gateway_settings& x) {

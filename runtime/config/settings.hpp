@@ -180,7 +180,8 @@ struct feed_settings {
 };
 
 struct checkpoint_settings {
-  int interval_ms = 2000; // how much of the log a restart may have to read again
+  int interval_ms = 2000;                    // how much of the log a restart may have to read again
+  std::uint64_t max_bytes_per_s = 16u << 20; // that checkpoints write; a state that is large is written more rarely
 
   friend bool operator==(const checkpoint_settings&, const checkpoint_settings&) = default;
 };

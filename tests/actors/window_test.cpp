@@ -220,6 +220,23 @@ CAF_TEST(what was committed after the last snapshot is not doubled by a restart)
   CAF_CHECK_EQUAL(w.letters(topic::rejected).size(), 3u);
 }
 
+CAF_TEST(a state that is large is written more rarely) {
+  auto snapshots = [](std::uint64_t max_bytes_per_s) {
+    window_world w;
+    w.config.checkpoint.max_bytes_per_s = max_bytes_per_s;
+    w.start();
+    trade_for_a_while(w, [](int) {});
+    std::size_t out = 0;
+    for (auto& tx : w.log.taken())
+      for (auto& x : tx.writes) out += x.key == snapshot_key(0) ? 1u : 0u;
+    return out;
+  };
+  auto often = snapshots(1 << 20), rarely = snapshots(50);
+  CAF_CHECK_LESS(8u, often); // one a second
+  CAF_CHECK_LESS(rarely, 5u);
+  CAF_CHECK_LESS(0u, rarely);
+}
+
 CAF_TEST(a restart goes on from the snapshot and not from the beginning) {
   window_world w;
   w.start();
