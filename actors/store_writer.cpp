@@ -14,6 +14,7 @@ namespace {
 
 constexpr topic written_topics[] = {topic::bars, topic::features, topic::signals, topic::dead_letters, topic::rejected};
 constexpr std::size_t read_bytes = 1u << 20; // of a stream at a time
+constexpr nanoseconds stop_patience = second;
 constexpr auto shortest_pause = std::chrono::milliseconds{200};
 constexpr auto longest_pause = std::chrono::milliseconds{10'000};
 
@@ -48,7 +49,9 @@ store_writer_state::interface::behavior_type store_writer_state::behavior() {
   return {
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) {
-      while (store_ && write_batch().value_or(false)) { // what there is; of a store that fails, the log keeps it
+      // What there is still, for a while: the log keeps the rest, and the store says where to go on.
+      auto until = context_->time->monotonic() + stop_patience;
+      while (store_ && context_->time->monotonic() < until && write_batch().value_or(false)) {
       }
       self_->quit();
     },
