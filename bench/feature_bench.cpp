@@ -92,11 +92,14 @@ void measure(std::size_t symbols, int bars) {
     features_cpu_s += t1 - t0, rules_cpu_s += t2 - t1, floor_cpu_s += t3 - t2;
     counted += symbols;
   }
+  auto t4 = cpu_seconds();
+  auto state_bytes = stage.save().size() + rules.save().size();
+  auto save_cpu_s = cpu_seconds() - t4;
   auto each = [&](double s) { return s / static_cast<double>(counted) * 1e9; };
   std::printf("{\"name\":\"features_%zu\",\"bars\":%llu,\"features_ns_per_bar\":%.0f,\"rules_ns_per_bar\":%.0f,"
-              "\"floor_ns_per_bar\":%.0f,\"signals\":%llu}\n",
+              "\"floor_ns_per_bar\":%.0f,\"signals\":%llu,\"state_bytes_per_symbol\":%zu,\"save_ms\":%.1f}\n",
               symbols, static_cast<unsigned long long>(counted), each(features_cpu_s), each(rules_cpu_s),
-              each(floor_cpu_s), static_cast<unsigned long long>(signals));
+              each(floor_cpu_s), static_cast<unsigned long long>(signals), state_bytes / symbols, save_cpu_s * 1e3);
   floor_sum = sum;
 }
 

@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--binaries", required=True)
     programs = Programs(parser.parse_args().binaries)
     began = time.monotonic()
-    walk = feed("walk", programs.synthetic_feed, "--rate", RATE, "--symbols", 3, "--seed", 3)
+    walk = feed("walk", programs.synthetic_feed, "--rate", RATE, "--symbols", 3, "--seed", 3, "--late-share", "0.05")
     try:
         with Node(programs, [walk], windows={"intervals": ["1s"], "revise_for_ms": 2000}, features=FEATURES) as node:
             rules = pathlib.Path(node.directory) / "rules.yaml"
@@ -97,11 +97,13 @@ def main():
             node.stop()
             changes = try_other_rules(node, rules)
             node.verify()
+            revised = [row for row in rows(node, "bars", "--interval", "1s") if int(row["revision"]) > 0]
+            check(revised, "no late event has revised a bar")
             count = len(rows(node, "signals"))
     except Failure as failure:
         print(f"BAD signals: {failure}")
         return 1
-    print(f"ok  signals: {count} signals, one of them of {bars} bars, {changes} would change under other rules ({time.monotonic() - began:.1f} s)")
+    print(f"ok  signals: {count} signals, {len(revised)} bars revised, one signal of {bars} bars, {changes} would change under other rules ({time.monotonic() - began:.1f} s)")
     return 0
 
 
