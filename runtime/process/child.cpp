@@ -12,8 +12,10 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <future>
 #include <limits>
 #include <mutex>
@@ -87,6 +89,14 @@ public:
     return since == 0 ? 0 : std::max<nanoseconds>(monotonic_now() - since, 0);
   }
 
+  // What is no longer than PIPE_BUF goes down whole or not at all.
+  bool say(const std::string& line) override {
+    auto text = line + '\n';
+    ensure(text.size() <= PIPE_BUF, "a line to a child is longer than a pipe takes at once");
+    std::lock_guard guard{lock_};
+    return input_.open() && ::write(input_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  }
+
   void stop(nanoseconds grace) override {
     std::lock_guard guard{lock_};
     input_.reset();
@@ -113,6 +123,7 @@ private:
     }
     pid_ = process->pid;
     input_ = std::move(process->input);
+    fcntl(input_.get(), F_SETFL, O_NONBLOCK); // what the process does not read must not hold us up
     process_ = std::move(process->process);
     output_ = std::move(process->output);
     error_output_ = std::move(process->errors);

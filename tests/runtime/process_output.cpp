@@ -25,6 +25,20 @@ CAF_TEST(a line is handed on while the process goes on without waiting for more)
   CAF_CHECK(!run.exit);
 }
 
+CAF_TEST(a process hears what is said to it until it no longer reads) {
+  recorder run{shell("read a; read b; echo \"$b $a\"; exec sleep 1000")};
+  CAF_CHECK(run.process->say("one"));
+  CAF_CHECK(run.process->say("two"));
+  CAF_CHECK(run.wait_for([&] { return run.chunks.size() == 1; }));
+  CAF_CHECK_EQUAL(run.output(), "two one\n");
+  auto said = 0;
+  while (said < 1000 && run.process->say(std::string(1000, 'x'))) ++said; // a pipe holds 64 KiB
+  CAF_CHECK(said > 10 && said < 1000);
+  run.process->kill();
+  CAF_REQUIRE(run.wait_for_exit());
+  CAF_CHECK(!run.process->say("three"));
+}
+
 CAF_TEST(a line beyond the limit is given up and the lines around it arrive) {
   // Longer than a chunk, so that it can never be seen whole.
   recorder run{shell("echo before; head -c 700000 /dev/zero | tr '\\0' x; echo; echo after")};
