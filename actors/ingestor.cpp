@@ -1,20 +1,12 @@
 #include "actors/ingestor.hpp"
 
-#include "actors/log_entries.hpp"
 #include "messages/codec/json.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <unistd.h>
 
 namespace finstream {
-
-namespace {
-constexpr auto pulse_every = std::chrono::milliseconds{100};
-constexpr int do_not_restart = 125; // the exit code by which a feed says: starting me again is of no use
-} // namespace
 
 void ingestor_state::prepare(node_context* context, const feed_settings* feed) {
   context_ = context;
@@ -36,7 +28,7 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
   appender_lost_.resize(appenders_.size(), false);
   self_->set_down_handler([this](const caf::down_msg& down) { on_appender_down(down); });
   start();
-  self_->delayed_send(self_, pulse_every, verb::pulse_v);
+  pulse_later();
   return {
     [this](const feed_lines& what) { on_lines(what); },
     [this](const feed_long_line& what) { on_long_line(what); },
@@ -51,158 +43,10 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
         process_->stop(feed_->stop_grace_ms * millisecond);
     },
     [this](verb::appended, std::uint16_t partition, std::uint64_t number) { on_appended(partition, number); },
+    [this](verb::grant, std::uint64_t run, std::uint32_t requests) { on_grant(run, requests); },
     [this](verb::stop) { on_stop(); },
     [this](verb::status) { return status(); },
   };
-}
-
-// ---- the process
-
-void ingestor_state::start() {
-  ++run_;
-  said_eof_ = false;
-  kill_reason_.clear();
-  bad_lines_ = 0;
-  phase_ = phase::starting;
-  started_at_ = context_->time->monotonic();
-  auto& limits = context_->config->limits;
-  line_parser_options parsing;
-  parsing.feed = feed_->name;
-  parsing.partitions = static_cast<std::uint32_t>(context_->config->partitions);
-  parsing.rounding_mode = feed_->round;
-  parsing.max_future = context_->config->windows.max_future_ms * millisecond;
-  parsing.max_line_bytes = feed_->max_line_bytes;
-  parsing.max_keys = feed_->max_keys;
-  parser_.emplace(parsing);
-
-  child_options options;
-  options.command = feed_->command;
-  // The feeds that come with FinStream stand beside its own program.
-  auto beside = std::filesystem::path{context_->feeds_directory} / options.command.front();
-  if (options.command.front().find('/') == std::string::npos && access(beside.c_str(), X_OK) == 0)
-    options.command.front() = beside.string();
-  options.environment = feed_->environment;
-  for (auto& pair : resume_environment()) options.environment.push_back(std::move(pair));
-  options.chunk_bytes = limits.chunk_bytes;
-  options.max_line_bytes = feed_->max_line_bytes;
-  // What an earlier process said and the log has yet to take counts still.
-  options.initial_credit =
-    limits.credit_chunks -
-    static_cast<int>(std::count_if(underway_.begin(), underway_.end(), [](auto& x) { return x.second.credit != 0; }));
-  auto me = caf::actor_cast<caf::actor>(self_);
-  child_events events;
-  events.on_lines = [me, run = run_, time = context_->time](std::string lines) {
-    caf::anon_send(me, feed_lines{run, time->now(), std::move(lines)});
-  };
-  events.on_long_line = [me, run = run_](std::string first, std::uint64_t total) {
-    caf::anon_send(me, feed_long_line{run, std::move(first), total});
-  };
-  events.on_error_line = [me, run = run_](std::string line) {
-    caf::anon_send(me, feed_error_line{run, std::move(line)});
-  };
-  events.on_exit = [me, run = run_](child_exit end) {
-    caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
-  };
-  auto started = start_child(options, std::move(events));
-  if (!started) return plan_restart(started.error().message);
-  process_ = std::move(*started);
-  log::info(path_, "started as process {}", process_->pid());
-}
-
-std::vector<std::pair<std::string, std::string>> ingestor_state::resume_environment() {
-  std::vector<std::pair<std::string, std::string>> out{{"FINSTREAM_FEED", feed_->name}};
-  auto saved = context_->log->get(feeds_table, feed_->name);
-  if (!saved || !*saved) return out;
-  auto point = unpack_resume_point(**saved);
-  if (!point) return out;
-  out.emplace_back("FINSTREAM_RESUME_TOKEN", point->token);
-  out.emplace_back("FINSTREAM_RESUME_SRC_TS", to_string(point->src_ts));
-  out.emplace_back("FINSTREAM_RESUME_SEQ", std::to_string(point->seq));
-  return out;
-}
-
-void ingestor_state::on_exit(const feed_exit& what) {
-  if (what.run != run_) return;
-  process_.reset();
-  up_->set(0);
-  last_end_ = kill_reason_.empty() ? what.description : kill_reason_ + " (" + what.description + ")";
-  if (phase_ == phase::stopping) {
-    log::info(path_, "ended: {}", last_end_);
-    tell_source_change(source_change::down, "stopped");
-    return finish_if_drained();
-  }
-  if (said_eof_ && what.code == 0 && !feed_->restart_after_eof) {
-    log::info(path_, "has sent everything");
-    phase_ = phase::finished;
-    tell_source_change(source_change::down, "eof");
-  } else if (what.code == do_not_restart) {
-    log::error(path_, "asks not to be started again ({}): parked", last_end_);
-    phase_ = phase::parked;
-    tell_source_change(source_change::down, last_end_);
-    announce(sys_kind::feed_parked, last_end_);
-  } else {
-    plan_restart(last_end_);
-  }
-}
-
-void ingestor_state::plan_restart(const std::string& why) {
-  auto now = context_->time->monotonic();
-  auto pause = backoff_->next(now, now - started_at_);
-  last_end_ = why;
-  if (!pause) {
-    log::error(path_, "has crashed {} times in {} s, the last time with: {}. Parked; mend it and restart it",
-               feed_->backoff.crash_limit + 1, feed_->backoff.crash_period_ms / 1000, why);
-    phase_ = phase::parked;
-    tell_source_change(source_change::down, why);
-    announce(sys_kind::feed_parked, why);
-    return;
-  }
-  log::warning(path_, "ended ({}): starting it again in {} ms", why, *pause / millisecond);
-  restarts_->add();
-  phase_ = phase::waiting;
-  start_again_at_ = now + *pause;
-  tell_source_change(source_change::restarting, why);
-  announce(sys_kind::feed_down, why);
-}
-
-void ingestor_state::become_ready() {
-  if (phase_ != phase::starting) return;
-  phase_ = phase::up;
-  up_->set(1);
-  announce(sys_kind::feed_up, "");
-}
-
-void ingestor_state::on_pulse() {
-  self_->delayed_send(self_, pulse_every, verb::pulse_v);
-  auto now = context_->time->monotonic();
-  if (phase_ == phase::waiting && now >= start_again_at_) start();
-  if (process_ && kill_reason_.empty()) {
-    if (phase_ == phase::starting && now - started_at_ > feed_->ready_timeout_ms * millisecond &&
-        process_->blocked_for() == 0)
-      kill_reason_ = why_not_ready();
-    if (process_->blocked_for() > feed_->overflow_kill_ms * millisecond) kill_reason_ = "BackpressureOverflow";
-    if (!kill_reason_.empty()) {
-      log::error(path_, "is killed: {}", kill_reason_);
-      announce(sys_kind::feed_killed, kill_reason_);
-      process_->kill();
-    }
-  }
-  for (std::size_t p = 0; p < appenders_.size(); ++p)
-    if (appender_lost_[p]) find_successor(static_cast<std::uint16_t>(p));
-  if (underway_.empty() && unsaved_resume_) save_resume_point();
-}
-
-void ingestor_state::on_stop() {
-  phase_ = phase::stopping;
-  if (!process_) return finish_if_drained();
-  process_->stop(feed_->stop_grace_ms * millisecond);
-}
-
-// Everything the process said is in the log.
-void ingestor_state::finish_if_drained() {
-  if (phase_ != phase::stopping || process_ || !underway_.empty()) return;
-  if (unsaved_resume_) return save_resume_point(); // comes back here when it is written
-  self_->quit();
 }
 
 // ---- its output
@@ -238,6 +82,7 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   lines_->add(parsed.lines);
   events_->add(parsed.events);
   note_bad_lines(parsed.dead_letters);
+  for (auto& pace : parsed.paces) on_pace(pace);
   auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });
   if (greeted || parsed.events != 0) become_ready();
 

@@ -34,6 +34,7 @@ private:
     int credit = 0;                                // to give back then
   };
 
+  void pulse_later();
   void start();
   void on_lines(const feed_lines& what);
   void on_long_line(const feed_long_line& what);
@@ -56,6 +57,11 @@ private:
   void plan_restart(const std::string& why);
   void finish_if_drained();
   std::vector<std::pair<std::string, std::string>> resume_environment();
+  std::vector<std::pair<std::string, std::string>> pacing_environment() const;
+  void on_pace(const pace_line& what);
+  void tell_pacer(const pace_line& what);
+  void ask_new_pacer();
+  void on_grant(std::uint64_t run, std::uint32_t requests);
   std::string phase_text() const;
   void announce(sys_kind kind, const std::string& reason);
   status_report status() const;
@@ -77,6 +83,8 @@ private:
   std::uint64_t bad_lines_ = 0; // of this run of the process
   std::string last_bad_line_;   // why it is bad
   seldom_told bad_lines_told_;
+  std::uint32_t ungranted_ = 0; // requests the process asks for and waits for
+  caf::actor_addr pacer_;
   std::uint64_t next_number_ = 1;
   std::map<std::uint64_t, chunk> underway_;
   std::optional<resume_point> unsaved_resume_; // newest that is wholly in the log, not yet written down

@@ -6,7 +6,9 @@ namespace finstream {
 
 using namespace metrics;
 
-void node_metrics::declare(const std::vector<std::string>& feeds, int partitions, const std::string& schema_hash) {
+void node_metrics::declare(const std::vector<std::string>& feeds, const std::vector<std::string>& providers,
+                           int partitions, const std::string& schema_hash) {
+  for (auto& provider : providers) pacing_granted(provider), pacing_violations(provider), pacing_waiting(provider);
   for (auto& feed : feeds) {
     events_ingested(feed), feed_lines(feed), feed_restarts(feed), feed_up(feed), duplicates(feed);
     actor_restarts("/feeds/" + feed);
@@ -46,6 +48,19 @@ counter& node_metrics::feed_restarts(const std::string& feed) {
 }
 gauge& node_metrics::feed_up(const std::string& feed) {
   return in_.make_gauge("finstream_feed_up", "1 while the feed's process is ready.", {"feed"}, {feed});
+}
+counter& node_metrics::pacing_granted(const std::string& provider) {
+  return in_.make_counter("finstream_pacing_granted_total", "Requests to a provider that feeds were granted.",
+                          {"provider"}, {provider});
+}
+counter& node_metrics::pacing_violations(const std::string& provider) {
+  return in_.make_counter("finstream_pacing_violations_total",
+                          "Requests beyond a provider's limits: made unasked, refused by it, or asked for in vain.",
+                          {"provider"}, {provider});
+}
+gauge& node_metrics::pacing_waiting(const std::string& provider) {
+  return in_.make_gauge("finstream_pacing_waiting_requests", "Requests that wait for their turn.", {"provider"},
+                        {provider});
 }
 counter& node_metrics::duplicates(const std::string& feed) {
   return in_.make_counter("finstream_duplicates_total", "Events that were in the log already.", {"feed"}, {feed});

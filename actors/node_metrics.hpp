@@ -13,12 +13,16 @@ public:
   explicit node_metrics(metrics::registry& where) : in_{where} {}
 
   // Known label sets exist from the start, at 0.
-  void declare(const std::vector<std::string>& feeds, int partitions, const std::string& schema_hash);
+  void declare(const std::vector<std::string>& feeds, const std::vector<std::string>& providers, int partitions,
+               const std::string& schema_hash);
 
   metrics::counter& events_ingested(const std::string& feed);
   metrics::counter& feed_lines(const std::string& feed);
   metrics::counter& feed_restarts(const std::string& feed);
   metrics::gauge& feed_up(const std::string& feed);
+  metrics::counter& pacing_granted(const std::string& provider);
+  metrics::counter& pacing_violations(const std::string& provider);
+  metrics::gauge& pacing_waiting(const std::string& provider);
   metrics::counter& duplicates(const std::string& feed);
   metrics::counter& errors(const std::string& component, const std::string& reason);
   metrics::counter& actor_restarts(const std::string& path);

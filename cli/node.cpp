@@ -3,6 +3,7 @@
 #include "actors/appender.hpp"
 #include "actors/gateway.hpp"
 #include "actors/ingestor.hpp"
+#include "actors/pacer.hpp"
 #include "actors/passing_stage.hpp"
 #include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
@@ -80,6 +81,14 @@ supervised_child feed_child(node_context* context, const feed_settings* feed) {
           }};
 }
 
+supervised_child pacer_child(node_context* context, const provider_settings* provider) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  return {{provider->name, restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+            return caf::actor_cast<caf::actor>(spawn_metered<pacer_state>(
+              system, *context->where, path, [=](pacer_state& state) { state.prepare(context, provider); }));
+          }};
+}
+
 supervised_child postgres_child(node_context* context) {
   auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
   auto open = [&x = context->config->stores.postgres] {
@@ -147,9 +156,10 @@ expected<void> node::open(const std::string& program_directory) {
   context_.rules = &rules_;
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
-  std::vector<std::string> feeds;
+  std::vector<std::string> feeds, providers;
   for (auto& feed : config_.feeds) feeds.push_back(feed.name);
-  metrics_.declare(feeds, config_.partitions, hash_hex(hash_text(schema_list())));
+  for (auto& provider : config_.providers) providers.push_back(provider.name);
+  metrics_.declare(feeds, providers, config_.partitions, hash_hex(hash_text(schema_list())));
   lag_ = &metrics_.pipeline_lag_seconds();
   measure_process();
   return {};
@@ -169,9 +179,10 @@ void node::spawn_tree() {
 
   auto* context = &context_;
   auto patience = config_.supervisor.stop_timeout_ms * millisecond;
-  std::vector<supervised_child> partitions, feeds;
+  std::vector<supervised_child> partitions, pacers, feeds;
   for (int p = 0; p < config_.partitions; ++p)
     partitions.push_back(partition_child(context, static_cast<std::uint16_t>(p)));
+  for (auto& provider : config_.providers) pacers.push_back(pacer_child(context, &provider));
   for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
 
   // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers
@@ -198,6 +209,7 @@ void node::spawn_tree() {
          return caf::actor_cast<caf::actor>(spawn_metered<gateway_state, caf::detached>(
            system, *context->where, path, [=](gateway_state& state) { state.prepare(context, links, port); }));
        }});
+  if (!pacers.empty()) plan.children.push_back(branch(context, "pacing", std::move(pacers), plan.max_restarts));
   plan.children.push_back(branch(context, "feeds", std::move(feeds), plan.max_restarts));
   root_ = spawn_supervisor(*actors_, context, "/", std::move(plan));
   auto ended = std::make_shared<std::promise<void>>();

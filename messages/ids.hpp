@@ -4,6 +4,7 @@
 
 #include "messages/command/feed_output.hpp"
 #include "messages/command/log_flow.hpp"
+#include "messages/command/pace_line.hpp"
 #include "messages/command/status.hpp"
 #include "messages/command/subscription.hpp"
 #include "messages/event/sys_event.hpp"
@@ -33,6 +34,8 @@ CAF_ADD_ATOM(finstream_verbs, finstream::verb, closed, "closed")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, ask, "ask")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, has_room, "has_room")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, obey, "obey")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, pace, "pace")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, grant, "grant")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.
@@ -45,3 +48,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_long_line)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_error_line)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_exit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::subscription_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::pace_line)

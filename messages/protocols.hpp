@@ -56,6 +56,16 @@ using window_actor = caf::typed_actor<
 using features_actor = result_taker::extend_with<managed>;
 using inference_actor = result_taker::extend_with<managed>;
 
+// Hears that so many requests may be made, by this run of a feed's process.
+using grant_listener = caf::typed_actor<caf::reacts_to<verb::grant, std::uint64_t, std::uint32_t>>;
+
+// Holds the requests of all feeds of one provider to its limits.
+using pacer_actor = caf::typed_actor<
+  // What a run of a feed's process said of its requests; grants go to the listener.
+  caf::reacts_to<verb::pace, pace_line, std::uint64_t, grant_listener>,
+  // INTERNAL: the next in line may go.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
 // One feed process -> the log.
 using ingestor_actor = caf::typed_actor<
   // INTERNAL: from the thread that waits for the process.
@@ -64,7 +74,7 @@ using ingestor_actor = caf::typed_actor<
   // INTERNAL: deadlines.
   caf::reacts_to<verb::pulse>,
   // Start the process again, be it parked or well.
-  caf::reacts_to<verb::restart>>::extend_with<append_listener>::extend_with<managed>;
+  caf::reacts_to<verb::restart>>::extend_with<append_listener>::extend_with<grant_listener>::extend_with<managed>;
 
 // Topics -> connections: encodes each record once.
 using hub_actor = caf::typed_actor<

@@ -239,6 +239,28 @@ expected<void> take_control(const line_fields& fields, const line_rules& rules, 
   return {};
 }
 
+// One of the three keys says what it is about; a line with none of them asks for one request.
+expected<void> take_pace(const line_fields& fields, control_line& control) {
+  auto& pace = control.pace.emplace();
+  auto given = 0;
+  auto take = [&](line_field field, pace_kind kind, std::int64_t least, std::int64_t most, auto set) -> expected<void> {
+    const auto& value = fields[field];
+    if (!value.given()) return {};
+    if (++given > 1) return bad(field, "a line of type pace has one of requests, made, wait_ms");
+    auto number = value.form == value_form::number ? parse_integer(value.text) : fail(errc::bad_field, "");
+    if (!number || *number < least || *number > most)
+      return bad(field, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    pace.kind = kind;
+    set(*number);
+    return {};
+  };
+  auto count = [&](std::int64_t n) { pace.requests = static_cast<std::uint32_t>(n); };
+  if (auto done = take(requests, pace_kind::ask, 1, max_paced_requests, count); !done) return done;
+  if (auto done = take(made, pace_kind::made, 1, max_paced_requests, count); !done) return done;
+  return take(wait_ms, pace_kind::refused, 0, max_pause / millisecond,
+              [&](std::int64_t ms) { pace.pause = ms * millisecond; });
+}
+
 } // namespace
 
 expected<std::int64_t> parse_integer(std::string_view text) {
@@ -269,8 +291,12 @@ expected<line_type> interpret(const line_fields& fields, const line_rules& rules
   } else if (said == "hello" || said == "heartbeat" || said == "gap" || said == "eof") {
     done = take_control(fields, rules, said, control);
     if (done) return line_type::control;
+  } else if (said == "pace") {
+    control = {};
+    done = take_pace(fields, control);
+    if (done) return line_type::control;
   } else {
-    return bad(type, "\"" + excerpt(said) + "\" is none of event, hello, heartbeat, gap, eof");
+    return bad(type, "\"" + excerpt(said) + "\" is none of event, hello, heartbeat, gap, eof, pace");
   }
   return tl::unexpected{std::move(done.error())};
 }

@@ -3,6 +3,7 @@
 #include "messages/value/excerpt.hpp"
 #include "messages/value/words.hpp"
 
+#include <algorithm>
 #include <simdjson.h>
 #include <string>
 
@@ -15,8 +16,11 @@ static_assert(line_reader::padding >= simdjson::SIMDJSON_PADDING);
 namespace {
 
 constexpr std::array<std::string_view, line_field_count> names{
-  "ver", "type", "provider", "symbol", "kind", "interval", "src_ts",   "seq",    "price",   "size", "o",  "h",
-  "l",   "c",    "v",        "bid",    "ask",  "bid_size", "ask_size", "resume", "resumed", "from", "to", "reason"};
+  "ver",      "type",   "provider", "symbol", "kind", "interval", "src_ts",   "seq",  "price",
+  "size",     "o",      "h",        "l",      "c",    "v",        "bid",      "ask",  "bid_size",
+  "ask_size", "resume", "resumed",  "from",   "to",   "reason",   "requests", "made", "wait_ms"};
+
+static_assert(std::all_of(names.begin(), names.end(), [](auto name) { return name.size() <= sizeof(std::uint64_t); }));
 
 // All names fit into one word. A multiplier that sends each to a place of its own is found by the compiler.
 struct name_places {

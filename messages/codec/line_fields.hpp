@@ -36,6 +36,9 @@ enum class line_field : std::uint8_t {
   from,
   to,
   reason,
+  requests,
+  made,
+  wait_ms,
   unknown, // also event_id, ingest_ts and feed, which we say ourselves
 };
 inline constexpr auto line_field_count = static_cast<std::size_t>(line_field::unknown);

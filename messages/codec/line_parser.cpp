@@ -172,6 +172,10 @@ expected<void> line_parser::implementation::accept(const line_event& event) {
 }
 
 expected<void> line_parser::implementation::accept(control_line control) {
+  if (control.pace) {
+    chunk->paces.push_back(*control.pace);
+    return {};
+  }
   auto& provider = control.event.provider;
   if (!control_providers.contains(provider)) {
     if (control_providers.size() >= most_control_providers)

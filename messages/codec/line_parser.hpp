@@ -6,12 +6,14 @@
 // fuzz target holds them together.
 #pragma once
 
+#include "messages/command/pace_line.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,12 +35,14 @@ struct line_parser_options {
 struct control_line {
   source_event event;
   bool hello = false;
+  std::optional<pace_line> pace; // then it is nothing else
 };
 
 // What one chunk of lines became.
 struct parsed_chunk {
   std::vector<std::shared_ptr<event_batch>> batches; // one a partition; null where it got no events
   std::vector<control_line> controls;                // in the order of the lines
+  std::vector<pace_line> paces;
   std::vector<dead_letter> dead_letters;
   resume_point resume; // of the last event line; its token is the last one seen
   bool has_resume = false;

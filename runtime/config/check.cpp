@@ -11,6 +11,9 @@ namespace finstream {
 
 namespace {
 
+constexpr double least_requests_per_s = 1e-5; // one a day, about
+constexpr double most_requests_per_s = 1e5;   // a grant is a line on a pipe: beyond this, pacing is what would be slow
+
 // In a condition these are the bar's own.
 bool is_bar_field(std::string_view name) {
   return name == "open" || name == "high" || name == "low" || name == "close" || name == "volume";
@@ -59,6 +62,23 @@ void check_source_sets(const settings& x, const complaint& complain) {
   }
 }
 
+void check_providers(const settings& x, const complaint& complain) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < x.providers.size(); ++i) {
+    auto& provider = x.providers[i];
+    auto here = fmt::format("providers[{}]", i);
+    if (provider.name.empty()) complain(here, fmt::format("{} needs a `name`", quoted(here)));
+    if (!provider.name.empty() && !names.insert(provider.name).second)
+      complain(here + ".name",
+               fmt::format("provider {} is there twice; each needs a name of its own", quoted(provider.name)));
+    auto rate = provider.pacing.requests_per_s;
+    if (!(rate >= least_requests_per_s && rate <= most_requests_per_s))
+      complain(here + ".pacing.requests_per_s",
+               fmt::format("key `{}.pacing.requests_per_s` must be from {} to {}, not {}", here, least_requests_per_s,
+                           most_requests_per_s, rate));
+  }
+}
+
 void check_feeds(const settings& x, const complaint& complain) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < x.feeds.size(); ++i) {
@@ -73,6 +93,9 @@ void check_feeds(const settings& x, const complaint& complain) {
     for (std::size_t k = 0; k < feed.command.size(); ++k)
       if (feed.command[k].find('\0') != std::string::npos)
         complain(fmt::format("{}.command[{}]", here, k), "an argument of a program can not hold a zero byte");
+    if (!feed.paced_by.empty() && provider_named(x, feed.paced_by) == nullptr)
+      complain(here + ".paced_by",
+               fmt::format("key `{}.paced_by` names {}, which is none of `providers`", here, quoted(feed.paced_by)));
     if (feed.backoff.max_ms < feed.backoff.initial_ms)
       complain(here + ".backoff.max_ms",
                fmt::format("key `{}.backoff.max_ms` must not be less than `initial_ms`, which is {}", here,
@@ -137,6 +160,7 @@ void check_inference(const inference_settings& x, const complaint& complain) {
 void check_settings(const settings& x, const complaint& complain) {
   check_intervals(x, complain);
   check_source_sets(x, complain);
+  check_providers(x, complain);
   check_feeds(x, complain);
   check_features(x, complain);
   check_inference(x.inference, complain);

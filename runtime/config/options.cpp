@@ -213,7 +213,7 @@ void add_limits(table& out, limit_settings& x) {
     });
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 18> sections{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 20> sections{{
   {"log", "The log goes to standard error."},
   {"scheduler", "The threads that run the actors."},
   {"bus", "The log of everything that happened, kept in the data directory."},
@@ -226,6 +226,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 18> sections
   {"stores", "Stores outside the log, written from it: a database that is down costs a lag and nothing else."},
   {"stores.postgres", "PostgreSQL, with TimescaleDB where it is installed."},
   {"source_sets", "Providers whose events make one bar series together. Others have a series each."},
+  {"providers", "Those who limit how often feeds may ask them."},
+  {"pacing", "A limit on requests, that all feeds of the provider share."},
   {"feeds", "External processes that print market events as lines of JSON."},
   {"backoff", "The pause before a feed that crashed is started again: a random share of a step that doubles."},
   {"checkpoint", "Where a restart goes on from."},
@@ -254,6 +256,7 @@ std::vector<option> options_of(settings& x) {
   add_stores(out, x.stores);
   add(out, {
              deciding_bars(plain("source_sets", x.source_sets, section_help("source_sets"))),
+             plain("providers", x.providers, section_help("providers")),
              plain("feeds", x.feeds, section_help("feeds")),
            });
   add_care(out, x);
@@ -269,6 +272,15 @@ std::vector<option> options_of(source_set_settings& x) {
   };
 }
 
+std::vector<option> options_of(provider_settings& x) {
+  return {
+    text("name", x.name, text_form::name, "What `paced_by` of a feed names."),
+    plain("pacing.requests_per_s", x.pacing.requests_per_s,
+          "Requests it allows in a second, of all its feeds together. 0.2 is one in five seconds."),
+    number("pacing.burst", x.pacing.burst, 1, 1'000'000, "Requests that may be made at once after a rest."),
+  };
+}
+
 std::vector<option> options_of(feed_settings& x) {
   return {
     text("name", x.name, text_form::name,
@@ -277,6 +289,8 @@ std::vector<option> options_of(feed_settings& x) {
           "The program and its arguments, one text each: no shell splits them. A program without a slash is looked for "
           "beside "
           "finstream itself, then in PATH."),
+    text("paced_by", x.paced_by, text_form::free,
+         "The provider whose limits hold for the requests this feed makes. Empty: none do."),
     plain("environment", x.environment, "Variables added to the node's own for this process."),
     plain("round", x.round,
           "What to do with a number of more than 9 decimals: refuse the event, or round half to even."),

@@ -19,7 +19,7 @@ using option_value =
   std::variant<bool*, int*, std::uint64_t*, nanoseconds*, double*, std::string*, log::level*, durability*, rounding*,
                window_kind*, rsi_mode*, rule_emit*, std::vector<std::string>*, std::vector<nanoseconds>*,
                std::vector<std::pair<std::string, std::string>>*, std::vector<source_set_settings>*,
-               std::vector<feed_settings>*, std::vector<feature_window_settings>*>;
+               std::vector<provider_settings>*, std::vector<feed_settings>*, std::vector<feature_window_settings>*>;
 
 enum class text_form : std::uint8_t {
   any,        // not empty
@@ -47,11 +47,27 @@ struct option {
 // The options of `x`, in the order in which they are printed. They point into `x`.
 std::vector<option> options_of(settings& x);
 std::vector<option> options_of(source_set_settings& x);
+std::vector<option> options_of(provider_settings& x);
 std::vector<option> options_of(feed_settings& x);
 std::vector<option> options_of(feature_window_settings& x);
 std::vector<option> options_of(rule_settings& x);
 // What a group of options is about: of "windows", of "inference.adapters" ...; empty for a single option.
 std::string_view section_help(std::string_view path);
+
+// An entry of a list of maps.
+template <class T>
+concept has_options = requires(T& x) {
+  options_of(x);
+};
+// Calls `f` with the option's list if its entries are maps. False if it has none.
+template <class F> bool with_entries(const option& x, F&& f) {
+  auto call = [&]<class T>(T* member) {
+    if constexpr (requires { typename T::value_type; })
+      if constexpr (has_options<typename T::value_type>) return f(*member), true;
+    return false;
+  };
+  return std::visit(call, x.value);
+}
 
 // -- one value and its text
 // ----------------------------------------------------------------------------------------------

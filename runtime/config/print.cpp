@@ -75,9 +75,7 @@ void append_option(lines& out, const option& x, const std::string& indent, std::
     for (auto& line : entries_of(entries, with_help)) out.push_back(indent + line);
     if (entries.empty() && with_help) append_example<Entry>(out, indent);
   };
-  if (auto* feeds = std::get_if<std::vector<feed_settings>*>(&x.value)) return append_list(**feeds);
-  if (auto* sets = std::get_if<std::vector<source_set_settings>*>(&x.value)) return append_list(**sets);
-  if (auto* windows = std::get_if<std::vector<feature_window_settings>*>(&x.value)) return append_list(**windows);
+  if (with_entries(x, append_list)) return;
   auto is_text = std::holds_alternative<std::string*>(x.value);
   out.push_back(fmt::format("{}{}: {}", indent, key, is_text ? yaml_text(value_text(x)) : value_text(x)));
 }
@@ -164,6 +162,7 @@ std::string settings_to_yaml(const settings& x, bool with_help) {
 std::string settings_reference() {
   settings defaults;
   source_set_settings set;
+  provider_settings provider;
   feed_settings feed;
   feature_window_settings window;
   auto table = options_of(defaults);
@@ -183,6 +182,9 @@ std::string settings_reference() {
     if (section != "inference") continue;
     heading("source_sets", section_help("source_sets"));
     append_rows(out, options_of(set), "source_sets[].", "");
+    heading("providers", section_help("providers"));
+    append_rows(out, options_of(provider), "providers[].", "");
+    append_rows(out, options_of(provider), "providers[].", "pacing");
     heading("feeds", section_help("feeds"));
     append_rows(out, options_of(feed), "feeds[].", "");
     heading("feeds: backoff", section_help("backoff"));

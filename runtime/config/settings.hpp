@@ -153,6 +153,21 @@ struct source_set_settings {
   friend bool operator==(const source_set_settings&, const source_set_settings&) = default;
 };
 
+struct pacing_settings {
+  double requests_per_s = 1;
+  std::uint64_t burst = 1;
+
+  friend bool operator==(const pacing_settings&, const pacing_settings&) = default;
+};
+
+// Someone whom feeds ask for their data.
+struct provider_settings {
+  std::string name;
+  pacing_settings pacing; // what he allows all our feeds together
+
+  friend bool operator==(const provider_settings&, const provider_settings&) = default;
+};
+
 struct backoff_settings {
   int initial_ms = 200; // full jitter: a random share of the current step
   int max_ms = 30'000;
@@ -167,6 +182,7 @@ struct feed_settings {
   std::string name;
   std::vector<std::string> command;
   std::vector<std::pair<std::string, std::string>> environment;
+  std::string paced_by;              // a provider: its limits hold for what this feed asks for; empty: none do
   rounding round = rounding::reject; // more than 9 decimals: reject | half_even
   bool restart_after_eof = false;    // a feed that has said eof and ended is done
   int ready_timeout_ms = 10'000;     // from start to the first valid hello or event
@@ -232,6 +248,7 @@ struct settings {
   inference_settings inference;
   store_settings stores;
   std::vector<source_set_settings> source_sets;
+  std::vector<provider_settings> providers;
   std::vector<feed_settings> feeds;
   checkpoint_settings checkpoint;
   supervisor_settings supervisor;
@@ -240,5 +257,12 @@ struct settings {
 
   friend bool operator==(const settings&, const settings&) = default;
 };
+
+// Null where there is none of that name.
+inline const provider_settings* provider_named(const settings& x, const std::string& name) {
+  for (auto& provider : x.providers)
+    if (provider.name == name) return &provider;
+  return nullptr;
+}
 
 } // namespace finstream

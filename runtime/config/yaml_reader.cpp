@@ -291,13 +291,8 @@ void yaml_reader::load_list(const YAML::Node& node, const option& x, const std::
     auto entry = node[i];
     auto here = fmt::format("{}[{}]", full, i);
     places_[here] = entry.IsNull() ? places_[full] : place_of_mark(entry.Mark());
-    if (auto* feeds = std::get_if<std::vector<feed_settings>*>(&x.value)) {
-      load_list_entry(entry, options_of((*feeds)->emplace_back()), here);
-    } else if (auto* sets = std::get_if<std::vector<source_set_settings>*>(&x.value)) {
-      load_list_entry(entry, options_of((*sets)->emplace_back()), here);
-    } else if (auto* windows = std::get_if<std::vector<feature_window_settings>*>(&x.value)) {
-      load_list_entry(entry, options_of((*windows)->emplace_back()), here);
-    } else if (entry.IsScalar()) {
+    if (with_entries(x, [&](auto& list) { load_list_entry(entry, options_of(list.emplace_back()), here); })) continue;
+    if (entry.IsScalar()) {
       load_scalar(entry, x, here);
     } else {
       fault(here, fmt::format("{} must be a single value, not {}", quoted(here), kind_of(entry)));

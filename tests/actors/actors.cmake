@@ -13,5 +13,6 @@ finstream_suites(test_actors LINK finstream_actors
          log_bases:actors/log_bases_test.cpp
          ingestor:actors/ingestor_test.cpp
          ingestor_flow:actors/ingestor_flow_test.cpp
+         pacer:actors/pacer_test.cpp
          gateway:actors/gateway_test.cpp)
 target_sources(test_actors PRIVATE support/world.cpp)

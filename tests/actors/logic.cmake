@@ -19,6 +19,7 @@ finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
          rule_names:actors/logic_rule_names.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp
+         request_pacing:actors/logic_request_pacing.cpp
          retention:actors/logic_retention.cpp
          restart_policy:actors/logic_restart_policy.cpp
          circuit_breaker:actors/logic_circuit_breaker.cpp

@@ -72,6 +72,25 @@ CAF_TEST(heartbeats gaps and ends become facts about the source) {
   CAF_CHECK_EQUAL(parse(tick(R"("type":"event","seq":1,"price":1,"from":"NYSE","reason":7)")).events, 1u);
 }
 
+CAF_TEST(a feed says what it asks elsewhere and that is no part of the log) {
+  auto pace = [](const std::string& keys) {
+    auto chunk = parse(R"({"type":"pace")" + keys + "}");
+    CAF_CHECK(chunk.controls.empty());
+    return chunk.paces.empty()
+             ? chunk.dead_letters.at(0).reason
+             : std::to_string(int(chunk.paces[0].kind)) + " " + std::to_string(chunk.paces[0].requests) + " " +
+                 std::to_string(chunk.paces[0].pause / millisecond);
+  };
+  CAF_CHECK_EQUAL(pace(""), "0 1 0");
+  CAF_CHECK_EQUAL(pace(R"(,"requests":12)"), "0 12 0");
+  CAF_CHECK_EQUAL(pace(R"(,"made":1000)"), "1 1000 0");
+  CAF_CHECK_EQUAL(pace(R"(,"wait_ms":1500)"), "2 1 1500");
+  CAF_CHECK_EQUAL(pace(R"(,"requests":0)"), "requests: must be a whole number from 1 to 1000");
+  CAF_CHECK_EQUAL(pace(R"(,"made":1001)"), "made: must be a whole number from 1 to 1000");
+  CAF_CHECK_EQUAL(pace(R"(,"wait_ms":"5")"), "wait_ms: must be a whole number from 0 to 3600000");
+  CAF_CHECK_EQUAL(pace(R"(,"requests":1,"made":1)"), "made: a line of type pace has one of requests, made, wait_ms");
+}
+
 CAF_TEST(a feed speaks for so many providers and no more) {
   std::string lines;
   auto heartbeat = [](int n) { return R"({"type":"heartbeat","provider":"p)" + std::to_string(n) + "\"}\n"; };

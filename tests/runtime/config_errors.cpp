@@ -53,7 +53,8 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
     {"allow_late_ms: 5\n", "t.yaml:1:1: key `allow_late_ms` is not known; did you mean `windows.allow_late_ms`?"},
     {"initial_ms: 5\n",
      "t.yaml:1:1: key `initial_ms` is not known; known here: version, node_name, data_directory, partitions, log, "
-     "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, "
+     "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
+     "gateway, "
      "limits"},
     {"log:\n  colour: true\n", "t.yaml:2:3: key `log.colour` is not known; known here: level, json"},
     {"log: {level: info, jsn: true}\n", "t.yaml:1:20: key `log.jsn` is not known; did you mean `json`?"},
@@ -63,15 +64,18 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
      "t.yaml:5:7: key `feeds[0].backoff.inital_ms` is not known; did you mean `initial_ms`?"},
     {"source_sets:\n  - nme: a\n    providers: [b]\n",
      "t.yaml:2:5: key `source_sets[0].nme` is not known; did you mean `name`?"},
-    {"\"\": 1\n", "t.yaml:1:1: key `` is not known; known here: version, node_name, data_directory, partitions, log, "
-                  "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, "
-                  "gateway, limits"},
+    {"\"\": 1\n",
+     "t.yaml:1:1: key `` is not known; known here: version, node_name, data_directory, partitions, log, "
+     "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
+     "gateway, limits"},
     {"<<: {version: 1}\n",
      "t.yaml:1:1: key `<<` is not known; known here: version, node_name, data_directory, partitions, log, scheduler, "
-     "bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, limits"},
+     "bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, gateway, "
+     "limits"},
     {"\"a\\nb\": 1\n",
      "t.yaml:1:1: key `a\\x0ab` is not known; known here: version, node_name, data_directory, partitions, log, "
-     "scheduler, bus, windows, features, inference, stores, source_sets, feeds, checkpoint, supervisor, gateway, "
+     "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
+     "gateway, "
      "limits"},
   });
 }
@@ -195,6 +199,20 @@ CAF_TEST(a provider is in one source set at most) {
     {"source_sets:\n  - {name: a}\n", "t.yaml:2:5: `source_sets[0]` needs at least one of `providers`"},
     {"source_sets:\n  - {providers: [x]}\n", "t.yaml:2:5: `source_sets[0]` needs a `name`"},
     {"source_sets:\n  - {name: a, providers: ['']}\n", "t.yaml:2:27: a provider must not be empty"},
+  });
+}
+
+CAF_TEST(a provider has a rate that can be kept and feeds name one that is there) {
+  check({
+    {"providers:\n  - {name: a}\n  - {name: a}\n",
+     "t.yaml:3:12: provider `a` is there twice; each needs a name of its own"},
+    {"providers:\n  - {pacing: {burst: 2}}\n", "t.yaml:2:5: `providers[0]` needs a `name`"},
+    {"providers:\n  - {name: a, pacing: {requests_per_s: 0}}\n",
+     "t.yaml:2:40: key `providers[0].pacing.requests_per_s` must be from 1e-05 to 100000, not 0"},
+    {"providers:\n  - {name: a, pacing: {requests_per_s: -1}}\n",
+     "t.yaml:2:40: key `providers[0].pacing.requests_per_s` must be from 1e-05 to 100000, not -1"},
+    {"feeds:\n  - {name: a, command: [b], paced_by: c}\n",
+     "t.yaml:2:39: key `feeds[0].paced_by` names `c`, which is none of `providers`"},
   });
 }
 

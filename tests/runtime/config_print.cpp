@@ -100,6 +100,8 @@ settings random_settings(unsigned seed) {
   settings x;
   for (auto& row : options_of(x)) change(row, random);
   for (auto& feed : x.feeds) feed.backoff.max_ms = std::max(feed.backoff.max_ms, feed.backoff.initial_ms);
+  for (auto& provider : x.providers) provider.pacing.requests_per_s = 1 + std::abs(provider.pacing.requests_per_s);
+  for (auto& feed : x.feeds) feed.paced_by = x.providers[0].name;
   for (auto& set : x.source_sets) // "p7" and "p7" + "" would be one provider twice
     if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
   x.features.interval = x.windows.intervals[0];
@@ -139,10 +141,11 @@ CAF_TEST(config / default.yaml holds every key and means the defaults) {
   std::ostringstream text;
   text << std::ifstream{path}.rdbuf();
   settings all;
+  provider_settings provider;
   feed_settings feed;
   source_set_settings set;
   feature_window_settings window;
-  for (auto& table : {options_of(all), options_of(feed), options_of(set), options_of(window)})
+  for (auto& table : {options_of(all), options_of(provider), options_of(feed), options_of(set), options_of(window)})
     for (auto& x : table) {
       auto key = " " + std::string{x.path.substr(x.path.rfind('.') + 1)} + ":";
       if (("\n" + text.str()).find(key) == std::string::npos &&
@@ -164,7 +167,8 @@ CAF_TEST(what is printed can be loaded again) {
 
 CAF_TEST(every row of the table sets a member of its own) {
   auto lines_of = [](settings x) {
-    x.feeds.clear(), x.source_sets.clear(), x.features.windows.clear(); // so that every print has the same lines
+    x.feeds.clear(), x.providers.clear(), x.source_sets.clear(),
+      x.features.windows.clear(); // so that every print has the same lines
     std::istringstream text{settings_to_yaml(x)};
     std::vector<std::string> out;
     for (std::string line; std::getline(text, line);) out.push_back(line);
@@ -180,7 +184,8 @@ CAF_TEST(every row of the table sets a member of its own) {
       if (before[i] != after[i] || before[i].back() == ':') unchanged.erase(before[i]);
   }
   // These have only one legal value as yet.
-  std::set<std::string> expected{"version: 1", "  type: embedded", "source_sets: []", "feeds: []", "  windows: []"};
+  std::set<std::string> expected{"version: 1",    "  type: embedded", "source_sets: []",
+                                 "providers: []", "feeds: []",        "  windows: []"};
   CAF_CHECK_EQUAL(unchanged, expected);
 }
 
@@ -193,9 +198,11 @@ CAF_TEST(every member of the settings has a row in the table) {
     }
     return n;
   };
-  // Eleven members of `settings` are sections, one of `feed_settings` is.
+  // Eleven members of `settings` are sections, one of `feed_settings` and one of `provider_settings` is.
   CAF_CHECK_EQUAL(members<settings>() - 11, rows(settings{}, ""));
   CAF_CHECK_EQUAL(members<feed_settings>() - 1, rows(feed_settings{}, ""));
+  CAF_CHECK_EQUAL(members<provider_settings>() - 1, rows(provider_settings{}, ""));
+  CAF_CHECK_EQUAL(members<pacing_settings>(), rows(provider_settings{}, "pacing"));
   CAF_CHECK_EQUAL(members<source_set_settings>(), rows(source_set_settings{}, ""));
   CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
   CAF_CHECK_EQUAL(members<log_settings>(), rows(settings{}, "log"));
@@ -219,7 +226,9 @@ CAF_TEST(the paths of the table are unique and each has a help sentence) {
   source_set_settings set;
   feature_window_settings window;
   rule_settings rule;
-  for (auto& table : {options_of(all), options_of(feed), options_of(set), options_of(window), options_of(rule)}) {
+  provider_settings provider;
+  for (auto& table : {options_of(all), options_of(provider), options_of(feed), options_of(set), options_of(window),
+                      options_of(rule)}) {
     std::set<std::string_view> paths;
     for (auto& x : table) {
       CAF_CHECK(paths.insert(x.path).second);
