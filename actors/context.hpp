@@ -30,6 +30,7 @@ struct node_figures {
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
   std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
   std::array<std::atomic<std::uint64_t>, most_partitions> checkpoint_bytes{}; // of each partition's last one
+  std::atomic<std::uint64_t> jobs_written{0};                                 // how often runs of jobs were
   std::atomic<bool> draining{false};
 };
 
@@ -64,6 +65,7 @@ struct node_context {
   rules_in_force* rules = nullptr;
   std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;
+  std::uint64_t config_hash = 0; // of what decides bars
 };
 
 inline std::string partition_path(std::uint16_t partition, const char* child) {

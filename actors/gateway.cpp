@@ -128,13 +128,15 @@ void gateway_state::on_ask(std::uint64_t number) {
   if (path == "/v1/bars") return answer(answer_bars(*context_, request));
   if (path == "/v1/tree") return answer_tree(std::move(answer));
   if (path == "/v1/features") return answer(answer_features(*context_, request));
+  if (path == "/v1/jobs") return answer(answer_jobs(*context_, request));
   if (path == "/v1/signals") return answer(answer_signals(*context_, request));
   if (path.starts_with(signal_path)) return answer(answer_signal(*context_, path.substr(signal_path.size())));
   if (path.starts_with(lineage_path))
     return answer(answer_lineage(*context_, request, path.substr(lineage_path.size())));
-  answer(problem(404, errc::not_found,
-                 "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage and "
-                 "/v1/tree, and the WebSocket /v1/stream"));
+  answer(
+    problem(404, errc::not_found,
+            "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage, /v1/jobs and "
+            "/v1/tree, and the WebSocket /v1/stream"));
 }
 
 // Asks every actor how it is; who does not answer in time is shown with its gauge alone.

@@ -24,6 +24,7 @@ ingestor_state::interface::behavior_type ingestor_state::behavior() {
   lines_ = &m.feed_lines(feed_->name);
   restarts_ = &m.feed_restarts(feed_->name);
   up_ = &m.feed_up(feed_->name);
+  job_.emplace(context_, job_kind::produce, path_);
   appenders_.resize(static_cast<std::size_t>(context_->config->partitions));
   appender_lost_.resize(appenders_.size(), false);
   self_->set_down_handler([this](const caf::down_msg& down) { on_appender_down(down); });
@@ -81,6 +82,7 @@ void ingestor_state::on_error_line(const feed_error_line& what) {
 void ingestor_state::take(parsed_chunk parsed, int credit) {
   lines_->add(parsed.lines);
   events_->add(parsed.events);
+  run_events_ += parsed.events;
   note_bad_lines(parsed.dead_letters);
   for (auto& pace : parsed.paces) on_pace(pace);
   auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/job_keeper.hpp"
 #include "actors/logic/restart_policy.hpp"
 #include "actors/logic/seldom_told.hpp"
 #include "messages/codec/line_parser.hpp"
@@ -80,8 +81,10 @@ private:
   bool said_eof_ = false;
   std::string kill_reason_;
   std::string last_end_;
-  std::uint64_t bad_lines_ = 0; // of this run of the process
-  std::string last_bad_line_;   // why it is bad
+  std::optional<job_teller> job_;
+  std::uint64_t run_events_ = 0; // of this run of the process
+  std::uint64_t bad_lines_ = 0;  // of this run of the process
+  std::string last_bad_line_;    // why it is bad
   seldom_told bad_lines_told_;
   std::uint32_t ungranted_ = 0; // requests the process asks for and waits for
   caf::actor_addr pacer_;

@@ -24,6 +24,8 @@ void ingestor_state::start() {
   said_eof_ = false;
   kill_reason_.clear();
   bad_lines_ = 0;
+  run_events_ = 0;
+  job_->begin();
   ungranted_ = 0;
   phase_ = phase::starting;
   started_at_ = context_->time->monotonic();
@@ -67,7 +69,10 @@ void ingestor_state::start() {
     caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
   };
   auto started = start_child(options, std::move(events));
-  if (!started) return plan_restart(started.error().message);
+  if (!started) {
+    job_->end(job_status::failed, started.error().message);
+    return plan_restart(started.error().message);
+  }
   process_ = std::move(*started);
   log::info(path_, "started as process {}", process_->pid());
 }
@@ -90,6 +95,9 @@ void ingestor_state::on_exit(const feed_exit& what) {
   if (auto waits = std::exchange(ungranted_, 0); waits != 0) tell_pacer({pace_kind::withdrawn});
   up_->set(0);
   last_end_ = kill_reason_.empty() ? what.description : kill_reason_ + " (" + what.description + ")";
+  auto well = phase_ == phase::stopping || (said_eof_ && what.code == 0);
+  job_->go_on(run_events_);
+  job_->end(well ? job_status::done : job_status::failed, last_end_);
   if (phase_ == phase::stopping) {
     log::info(path_, "ended: {}", last_end_);
     tell_source_change(source_change::down, "stopped");
@@ -152,6 +160,7 @@ void ingestor_state::on_pulse() {
     }
   }
   ask_new_pacer();
+  job_->go_on(run_events_);
   for (std::size_t p = 0; p < appenders_.size(); ++p)
     if (appender_lost_[p]) find_successor(static_cast<std::uint16_t>(p));
   if (underway_.empty() && unsaved_resume_) save_resume_point();

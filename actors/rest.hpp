@@ -16,6 +16,7 @@ http_response answer_metrics(const node_context& node);
 // Rows of the stores, in pages by time over all providers.
 http_response answer_bars(const node_context& node, const http_request& request);
 http_response answer_features(const node_context& node, const http_request& request);
+http_response answer_jobs(const node_context& node, const http_request& request);
 http_response answer_signals(const node_context& node, const http_request& request);
 http_response answer_signal(const node_context& node, const std::string& signal_id);
 

@@ -3,6 +3,7 @@
 #include "actors/log_entries.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "runtime/log/log.hpp"
+#include "runtime/store/job_store.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -95,6 +96,8 @@ expected<void> store_writer_state::open() {
     x.next = std::max(known->value_or(*begin), *begin);
   }
   store_ = std::move(*opened);
+  jobs_seen_ = 0;
+  jobs_.clear();
   if (failures_ > 0) log::info(path_, "the store is there again; {} items wait in the log", lag());
   failures_ = 0;
   last_failure_.clear();
@@ -118,7 +121,8 @@ expected<bool> store_writer_state::write_batch() {
     x.next = *next;
     batch.positions.push_back({x.where, x.next});
   }
-  if (batch.positions.empty()) return false;
+  if (auto added = add_jobs(batch); !added) return tl::unexpected{added.error()};
+  if (batch.positions.empty() && batch.job_runs.empty()) return false;
   auto began = context_->time->monotonic();
   auto receipt = store_->apply(batch);
   write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
@@ -127,9 +131,23 @@ expected<bool> store_writer_state::write_batch() {
     return tl::unexpected{receipt.error()};
   }
   count(*receipt);
+  for (auto& x : batch.job_runs) jobs_[x.id] = {x.status, x.rows};
   streams_ = reached;
   if (auto committed = commit(reached); !committed) return tl::unexpected{committed.error()};
   return true;
+}
+
+// Runs of jobs are few, and have no place in a topic: they are looked through whenever one was written.
+expected<void> store_writer_state::add_jobs(store_batch& into) {
+  auto written = context_->figures->jobs_written.load() + 1; // those of earlier lives of the node count as one
+  if (written == jobs_seen_) return {};
+  auto read = scan_jobs(*context_->log, [&](const job_run& x) {
+    auto known = jobs_.find(x.id);
+    if (known == jobs_.end() || known->second != std::pair{x.status, x.rows}) into.job_runs.push_back(x);
+    return true;
+  });
+  if (read) jobs_seen_ = written;
+  return read;
 }
 
 // Gives the offset behind what was added.
@@ -173,7 +191,7 @@ void store_writer_state::note_failure(const failure& why) {
 }
 
 void store_writer_state::count(const store_receipt& receipt) {
-  for (auto* x : {&receipt.bars, &receipt.features, &receipt.signals, &receipt.dead_letters}) {
+  for (auto* x : {&receipt.bars, &receipt.features, &receipt.signals, &receipt.job_runs, &receipt.dead_letters}) {
     rows_ += x->applied;
     if (x->conflicts != 0) context_->metrics->errors(store_name_, "conflict").add(x->conflicts);
   }

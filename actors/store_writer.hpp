@@ -11,8 +11,10 @@
 #include "runtime/store/store.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace finstream {
@@ -42,6 +44,7 @@ private:
   void note_failure(const failure& why);
   void count(const store_receipt& receipt);
   std::uint64_t lag() const;
+  expected<void> add_jobs(store_batch& into);
   status_report status() const;
 
   actor_of<store_writer_state>* self_;
@@ -51,7 +54,9 @@ private:
   store_opener open_;
   std::unique_ptr<store> store_; // null while there is no connection
   std::vector<stream> streams_;
-  int failures_ = 0; // in a row
+  std::uint64_t jobs_seen_ = 0;                                      // of figures->jobs_written
+  std::map<std::string, std::pair<job_status, std::uint64_t>> jobs_; // status and rows of those the store has
+  int failures_ = 0;                                                 // in a row
   std::string last_failure_;
   std::uint64_t rows_ = 0; // applied since the start
   metrics::gauge* lag_items_ = nullptr;

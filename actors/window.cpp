@@ -24,6 +24,8 @@ void window_state::prepare(node_context* context, std::uint16_t partition) {
 
 window_state::interface::behavior_type window_state::behavior() {
   recover();
+  job_.emplace(context_, job_kind::micro_batch, path_);
+  job_->begin();
   see_whether_caught_up(); // if so, nobody answers before there is something new
   self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
   pull();
@@ -115,6 +117,7 @@ void window_state::apply(const log_entry& entry) {
   if (!step) throw std::runtime_error(step.error().message);
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
+  made_ += step->bars.size();
   if (step->rules || !step->bars.empty() || !step->rejected.empty()) result_.steps.push_back(std::move(*step));
   consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
@@ -131,7 +134,7 @@ void window_state::hand_in() {
   auto open = stage_.has_open_windows();
   open_windows_->set(static_cast<double>(stage_.open_windows()));
   if (result_.steps.empty() && !result_.snapshot && open == said_open_) {
-    if (stopping_) self_->quit();
+    if (stopping_) finish();
     return;
   }
   auto next = context_->where->find_as<features_actor>(partition_path(partition_, "features"));
@@ -151,12 +154,19 @@ void window_state::on_committed(std::uint64_t) {
 void window_state::on_pulse() {
   snapshot_due_ = true;
   hand_in();
+  job_->go_on(made_);
   // A large state is written more rarely, or the disk would do little else.
   auto& limits = context_->config->checkpoint;
   auto bytes = context_->figures->checkpoint_bytes.at(partition_).load();
   auto pause =
     std::max<std::uint64_t>(static_cast<std::uint64_t>(limits.interval_ms), bytes * 1000 / limits.max_bytes_per_s);
   self_->delayed_send(self_, std::chrono::milliseconds{pause}, verb::pulse_v);
+}
+
+void window_state::finish() {
+  job_->go_on(made_);
+  job_->end(job_status::done, "stopped");
+  self_->quit();
 }
 
 // A last checkpoint. What it has not looked at stays in the log for the next start.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/job_keeper.hpp"
 #include "actors/log_entries.hpp"
 #include "actors/stages.hpp"
 #include "messages/protocols.hpp"
@@ -30,6 +31,7 @@ private:
   void on_committed(std::uint64_t dealt_with);
   void on_pulse();
   void on_stop();
+  void finish();
   void pull();
   void see_whether_caught_up();
   void read_from_log();
@@ -51,6 +53,8 @@ private:
   bool caught_up_ = false;
   bool said_open_ = false;
   std::uint64_t snapshot_at_ = 0; // offset of the last snapshot
+  std::optional<job_teller> job_;
+  std::uint64_t made_ = 0; // bars and ends of intervals, since the start
   metrics::histogram* lag_seconds_ = nullptr;
   metrics::histogram* latency_ms_ = nullptr;
   metrics::gauge* open_windows_ = nullptr;

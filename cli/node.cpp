@@ -3,6 +3,7 @@
 #include "actors/appender.hpp"
 #include "actors/gateway.hpp"
 #include "actors/ingestor.hpp"
+#include "actors/job_keeper.hpp"
 #include "actors/pacer.hpp"
 #include "actors/passing_stage.hpp"
 #include "actors/store_writer.hpp"
@@ -10,8 +11,10 @@
 #include "actors/window.hpp"
 #include "cli/stage_rules.hpp"
 #include "messages/schema/schema.hpp"
+#include "runtime/config/load.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/server/server.hpp"
+#include "runtime/store/job_store.hpp"
 
 #include <caf/event_based_actor.hpp>
 
@@ -139,6 +142,7 @@ expected<void> node::open(const std::string& program_directory) {
   if (!opened) return tl::unexpected{opened.error()};
   log_ = std::move(*opened);
   if (auto held = hold_partitions(*log_, config_.partitions); !held) return held;
+  if (auto settled = settle_jobs(*log_); !settled) return settled;
   // The gateway would only crash again and again.
   auto& gateway = config_.gateway;
   if (gateway.enabled)
@@ -156,6 +160,7 @@ expected<void> node::open(const std::string& program_directory) {
   context_.rules = &rules_;
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
+  context_.config_hash = semantic_hash(config_);
   std::vector<std::string> feeds, providers;
   for (auto& feed : config_.feeds) feeds.push_back(feed.name);
   for (auto& provider : config_.providers) providers.push_back(provider.name);
@@ -190,9 +195,15 @@ void node::spawn_tree() {
   supervisor_plan plan;
   plan.max_restarts = config_.supervisor.max_restarts;
   plan.period = config_.supervisor.period_ms * millisecond;
-  // Consumers read the log alone: they are the last to stop, when the partitions have written what they had.
+  // Consumers read the log alone: they are the last to stop, when all others have written what they had.
   if (config_.stores.postgres.enabled)
     plan.children.push_back(branch(context, "consumers", {postgres_child(context)}, plan.max_restarts));
+  plan.children.push_back(
+    {{"jobs", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+       // A thread of its own: it may wait for the disk.
+       return caf::actor_cast<caf::actor>(spawn_metered<job_keeper_state, caf::detached>(
+         system, *context->where, path, [=](job_keeper_state& state) { state.prepare(context); }));
+     }});
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));

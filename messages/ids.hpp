@@ -7,6 +7,7 @@
 #include "messages/command/pace_line.hpp"
 #include "messages/command/status.hpp"
 #include "messages/command/subscription.hpp"
+#include "messages/event/job_run.hpp"
 #include "messages/event/sys_event.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -49,3 +50,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_error_line)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_exit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::subscription_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::pace_line)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::job_run)

@@ -84,6 +84,13 @@ using hub_actor = caf::typed_actor<
   // From the server's thread: it was backed up and is no longer.
   caf::reacts_to<verb::has_room>>::extend_with<entry_reader>::extend_with<derived_reader>::extend_with<managed>;
 
+// Keeps what everyone tells of their runs.
+using job_keeper_actor = caf::typed_actor<
+  // A run has begun, goes on, or is over.
+  caf::reacts_to<job_run>,
+  // INTERNAL: try again to write.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
 // The log -> a store outside it.
 using store_writer_actor = caf::typed_actor<
   // INTERNAL: look for something to write.

@@ -285,6 +285,19 @@ void append_derived_json(std::string& out, const derived& x, std::string_view po
   append_signal_json(out, std::get<signal>(x), position);
 }
 
+void append_job_run_json(std::string& out, const job_run& x) {
+  out += R"({"type":"job_run")";
+  append_text_field(out, "id", x.id);
+  append_text_field(out, "kind", to_string(x.kind));
+  append_time_field(out, "started", x.started);
+  if (x.ended) append_time_field(out, "ended", *x.ended);
+  append_text_field(out, "status", to_string(x.status));
+  append_integer_field(out, "rows", static_cast<std::int64_t>(x.rows));
+  append_text_field(out, "config_hash", hex(x.config_hash));
+  append_text_field(out, "detail", x.detail);
+  out += '}';
+}
+
 void append_sys_event_json(std::string& out, const sys_event& x) {
   out += R"({"type":"status","channel":"status")";
   append_text_field(out, "kind", to_string(x.kind));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/event/derived.hpp"
+#include "messages/event/job_run.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/sys_event.hpp"
 
@@ -25,6 +26,7 @@ void append_end_of_interval_json(std::string& out, const end_of_interval& x, std
 void append_features_json(std::string& out, const feature_vector& x, std::string_view position);
 void append_signal_json(std::string& out, const signal& x, std::string_view position);
 void append_derived_json(std::string& out, const derived& x, std::string_view position); // as its kind is
+void append_job_run_json(std::string& out, const job_run& x);
 void append_sys_event_json(std::string& out, const sys_event& x);
 
 // "1-0-4711": epoch, partition and offset, opaque to clients.

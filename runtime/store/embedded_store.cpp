@@ -1,4 +1,5 @@
 // The store in tables of a bus: bars, features and signals in those that the log writes, the rest in its own.
+#include "runtime/store/job_store.hpp"
 #include "runtime/store/row_cells.hpp"
 #include "runtime/store/series_keys.hpp"
 #include "runtime/store/store_rules.hpp"
@@ -13,31 +14,13 @@ namespace finstream {
 
 namespace {
 
-constexpr const char* job_runs_table = "job_runs";
 constexpr const char* dead_letters_table = "dead_letter_entries";
 constexpr const char* positions_table = "store_positions";
 
-// Rows without a msgpack of their own: their cells, each a mark and a text.
-template <class Row> std::string pack(const Row& x) {
-  std::string out;
-  for (auto& cell : row_cells::from_row(x)) out += cell ? "+" + *cell + '\0' : std::string("-\0", 2);
-  return out;
+table_write row_write(const job_run& x) { return job_write(x); }
+table_write row_write(const dead_letter_entry& x) {
+  return {dead_letters_table, store_rules::key(x), row_cells::pack(x)};
 }
-template <class Row> expected<Row> unpack(std::string_view bytes) {
-  row_cells::cell_views cells;
-  while (!bytes.empty()) {
-    auto end = std::min(bytes.find('\0'), bytes.size() - 1);
-    if (bytes[0] == '+')
-      cells.emplace_back(bytes.substr(1, end - 1));
-    else
-      cells.emplace_back();
-    bytes.remove_prefix(end + 1);
-  }
-  return row_cells::to_row<Row>(cells);
-}
-
-table_write row_write(const job_run& x) { return {job_runs_table, store_rules::key(x), pack(x)}; }
-table_write row_write(const dead_letter_entry& x) { return {dead_letters_table, store_rules::key(x), pack(x)}; }
 table_write row_write(const bar& x) { return bar_write(x); }
 table_write row_write(const feature_vector& x) { return feature_write(x); }
 table_write row_write(const signal& x) { return signal_write(x); }
@@ -45,8 +28,8 @@ table_write row_write(const signal& x) { return signal_write(x); }
 template <class Row> using row_reader = expected<Row> (*)(std::string_view bytes);
 row_reader<bar> reader(const bar&) { return bar_from_msgpack; }
 row_reader<feature_vector> reader(const feature_vector&) { return feature_vector_from_msgpack; }
-row_reader<job_run> reader(const job_run&) { return unpack<job_run>; }
-row_reader<dead_letter_entry> reader(const dead_letter_entry&) { return unpack<dead_letter_entry>; }
+row_reader<job_run> reader(const job_run&) { return job_from_bytes; }
+row_reader<dead_letter_entry> reader(const dead_letter_entry&) { return row_cells::unpack<dead_letter_entry>; }
 
 class embedded_store : public store {
 public:
@@ -99,7 +82,7 @@ public:
   }
   expected<void> job_runs(const std::function<bool(const job_run&)>& visit) override {
     std::lock_guard guard{mutex_};
-    return scan_table<job_run>(job_runs_table, visit);
+    return scan_jobs(log_, visit);
   }
   expected<void> dead_letters(const std::function<bool(const dead_letter_entry&)>& visit) override {
     std::lock_guard guard{mutex_};
@@ -167,7 +150,7 @@ private:
   }
 
   template <class Row> expected<void> scan_table(const char* name, const std::function<bool(const Row&)>& visit) const {
-    return series_keys::scan(log_, series_keys::table<Row>{name, unpack<Row>, nullptr}, {}, {}, visit);
+    return series_keys::scan(log_, series_keys::table<Row>{name, row_cells::unpack<Row>, nullptr}, {}, {}, visit);
   }
 
   bus& log_;

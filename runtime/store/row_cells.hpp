@@ -8,6 +8,7 @@
 
 #include "messages/errors.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,25 @@ using cell_views = std::vector<std::optional<std::string_view>>;
 template <class Row> cells from_row(const Row& x);
 // Errors: corrupt_record, with the field.
 template <class Row> expected<Row> to_row(const cell_views& from);
+
+// In one text: each cell a mark and its content, which holds no zero byte.
+template <class Row> std::string pack(const Row& x) {
+  std::string out;
+  for (auto& part : from_row(x)) out += part ? "+" + *part + '\0' : std::string("-\0", 2);
+  return out;
+}
+template <class Row> expected<Row> unpack(std::string_view bytes) {
+  cell_views parts;
+  while (!bytes.empty()) {
+    auto end = std::min(bytes.find('\0'), bytes.size() - 1);
+    if (bytes[0] == '+')
+      parts.emplace_back(bytes.substr(1, end - 1));
+    else
+      parts.emplace_back();
+    bytes.remove_prefix(end + 1);
+  }
+  return to_row<Row>(parts);
+}
 
 std::string text_to_cell(std::string_view text);
 std::string text_from_cell(std::string_view written);

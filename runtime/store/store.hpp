@@ -23,6 +23,7 @@
 
 #include "messages/event/bar.hpp"
 #include "messages/event/feature.hpp"
+#include "messages/event/job_run.hpp"
 #include "messages/event/signal.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/store/bar_store.hpp"
@@ -37,31 +38,6 @@
 #include <vector>
 
 namespace finstream {
-
-// DO NOT CHANGE THESE VALUES: they are in stores.
-enum class job_kind : std::uint8_t { produce = 0, micro_batch = 1, replay = 2, backfill = 3 };
-std::string_view to_string(job_kind kind);
-enum class job_status : std::uint8_t { running = 0, done = 1, failed = 2 };
-std::string_view to_string(job_status status);
-
-// A run of a job. Rank: one that is over before one that runs, then the number of rows.
-struct job_run {
-  std::string id;
-  job_kind kind = job_kind::produce;
-  timestamp started;
-  std::optional<timestamp> ended;
-  std::uint64_t rows = 0;
-  job_status status = job_status::running;
-  std::uint64_t config_hash = 0;
-  std::string detail; // why it failed, or what it was about
-
-  friend bool operator==(const job_run&, const job_run&) = default;
-};
-template <of<job_run> X, class F> decltype(auto) fields(X& x, F&& f) {
-  return f(field{"id", x.id}, field{"kind", x.kind}, field{"started", x.started}, field{"ended", x.ended},
-           field{"rows", x.rows}, field{"status", x.status}, field{"config_hash", x.config_hash},
-           field{"detail", x.detail});
-}
 
 // Where in the log something lies that could not be used, and what became of it. Rank: the attempts.
 struct dead_letter_entry {

@@ -6,25 +6,6 @@
 
 namespace finstream {
 
-std::string_view to_string(job_kind kind) {
-  switch (kind) {
-  case job_kind::produce: return "produce";
-  case job_kind::micro_batch: return "micro_batch";
-  case job_kind::replay: return "replay";
-  case job_kind::backfill: return "backfill";
-  }
-  return "unknown";
-}
-
-std::string_view to_string(job_status status) {
-  switch (status) {
-  case job_status::running: return "running";
-  case job_status::done: return "done";
-  case job_status::failed: return "failed";
-  }
-  return "unknown";
-}
-
 namespace store_rules {
 
 namespace {

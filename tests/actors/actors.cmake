@@ -14,5 +14,6 @@ finstream_suites(test_actors LINK finstream_actors
          ingestor:actors/ingestor_test.cpp
          ingestor_flow:actors/ingestor_flow_test.cpp
          pacer:actors/pacer_test.cpp
+         job_keeper:actors/job_keeper_test.cpp
          gateway:actors/gateway_test.cpp)
 target_sources(test_actors PRIVATE support/world.cpp)

@@ -5,6 +5,8 @@ The feeds here are shell commands, since a feed is any program; their data is ma
 """
 
 import argparse
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -79,6 +81,16 @@ def graceful_stop(programs):
         check(sum(int(b["trades"]) for b in bars) == events + 100_000, "the bars do not hold each event once")
         node.stop()
         check(node.verify() == events + 100_000, "the log does not hold each event once")
+        jobs = list(csv.DictReader(io.StringIO(node.tool("jobs", "--format", "csv", "--kind", "produce"))))
+        check([job["status"] for job in jobs] == ["done"] * 4, f"four runs of the feed, each ended in order: {jobs}")
+        check(sum(int(job["rows"]) for job in jobs) >= events + 100_000, f"the runs' rows are fewer than the events: {jobs}")
+        node.start()
+        node.kill()
+        node.start()
+        status, text = node.get("/v1/jobs?limit=20")
+        ended = [job["status"] for job in json.loads(text)["jobs"] if job["kind"] == "micro_batch"]
+        check(status == 200 and ended[:3] == ["running", "failed", "done"], f"a killed node's run is not told: {text}")
+        node.stop()
 
 
 def bad_feeds(programs):

@@ -117,6 +117,11 @@ def compare(node, database):
         for row in csv.DictReader(io.StringIO(node.tool("bars", "--interval", interval, "--format", "csv"))):
             mine.add(",".join([row["provider"], row["symbol"], in_ns(row["start"]), str(int(interval[:-1]) * 10**9), row["open"], row["high"],
                                row["low"], row["close"], row["volume"], row["trades"], row["revision"]]))
+    jobs = {tuple(job[key] for key in ("started", "status", "rows")) for job in csv.DictReader(io.StringIO(node.tool("jobs", "--limit", "0", "--format", "csv")))}
+    told = {(in_words(ns), status, rows) for ns, status, rows in
+            (row.split(",") for row in database.sql("select started_ns, status, row_count from job_runs").split())}
+    check(len(jobs) > 3, f"few runs are kept: {jobs}")
+    check(jobs == told, f"runs of jobs in the node's store: {sorted(jobs - told)}, in PostgreSQL: {sorted(told - jobs)}")
     check(mine == theirs, f"{len(mine - theirs)} bars are only in the node's store, such as {sorted(mine - theirs)[:2]}; "
                           f"{len(theirs - mine)} only in PostgreSQL, such as {sorted(theirs - mine)[:2]}")
     return bars, vectors, signals
@@ -126,6 +131,11 @@ def in_ns(text):
     whole = time.strptime(text[:19] + "UTC", "%Y-%m-%dT%H:%M:%S%Z")
     fraction = (text[19:].strip(".Z") or "0").ljust(9, "0")
     return str((int(time.mktime(whole)) - time.timezone) * 10**9 + int(fraction))
+
+
+def in_words(ns):
+    fraction = f"{int(ns) % 10**9:09}".rstrip("0")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(ns) // 10**9)) + ("." + fraction if fraction else "") + "Z"
 
 
 def main():
