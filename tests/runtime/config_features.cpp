@@ -109,16 +109,19 @@ CAF_TEST(features are computed of bars that are built) {
   CAF_CHECK_EQUAL(message_of("windows: {intervals: [5s]}\n"), ""); // nothing is computed
 }
 
-CAF_TEST(rules that are enabled need a file and models are not there yet) {
+CAF_TEST(rules and models that are enabled need a file) {
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    rules: {enabled: true}\n"),
                   "t.yaml:3:12: rules are enabled, but `inference.adapters.rules.file` does not say where they are");
-  CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    sklearn: {enabled: true, model_path: m.pkl}\n"),
-                  "t.yaml:3:24: key `inference.adapters.sklearn.enabled` must be false: models are not there yet");
+  CAF_CHECK_EQUAL(
+    message_of("inference:\n  adapters:\n    sklearn: {enabled: true}\n"),
+    "t.yaml:3:14: the model is enabled, but `inference.adapters.sklearn.model_path` does not say where it is");
+  CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    xgboost: {enabled: true, model_path: m.ubj, emit: level}\n"),
+                  "");
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    sklearn: {enabled: false, model_path: ''}\n"), "");
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    rulez: {}\n"),
                   "t.yaml:3:5: key `inference.adapters.rulez` is not known; did you mean `rules`?");
   CAF_CHECK_EQUAL(message_of("inference:\n  rules: {}\n"),
-                  "t.yaml:2:3: key `inference.rules` is not known; known here: adapters");
+                  "t.yaml:2:3: key `inference.rules` is not known; known here: adapters and models");
 }
 
 CAF_TEST(the rules are looked for beside the config file and then where the program runs) {

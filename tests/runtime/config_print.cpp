@@ -111,7 +111,8 @@ settings random_settings(unsigned seed) {
     if (window.horizon != 0) window.bars = 0;
     if (window.kind != window_kind::rsi) window.mode = rsi_mode::wilder;
   }
-  x.inference.sklearn.enabled = false;
+  for (auto* model : {&x.inference.sklearn, &x.inference.xgboost})
+    if (model->model_path.empty()) model->enabled = false;
   return x;
 }
 
