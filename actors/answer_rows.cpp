@@ -28,6 +28,16 @@ answer_row to_answer_row(const feature_vector& x, std::uint64_t offset, const st
   return out;
 }
 
+bool can_be_answered(const model_card& card, const model_batch& rows) {
+  if (card.passes_nulls) return rows.rows() != 0;
+  for (std::size_t first = 0; first < rows.values.size(); first += rows.columns) {
+    auto row = rows.values.begin() + static_cast<std::ptrdiff_t>(first);
+    if (std::all_of(row, row + static_cast<std::ptrdiff_t>(rows.columns), [](double x) { return std::isfinite(x); }))
+      return true;
+  }
+  return false;
+}
+
 void add_predictions(std::vector<answer_row>& rows, const model_card& card, const model_batch& given,
                      const std::vector<prediction>& said) {
   ensure(rows.size() == said.size() && rows.size() == given.rows(), "a model answers each row it was given");

@@ -16,6 +16,9 @@ namespace finstream {
 answer_row to_answer_row(const feature_vector& x, std::uint64_t offset, const std::vector<std::string>& features,
                          std::vector<double>& values);
 
+// Whether any row is one that the model would look at: with a null, many are not.
+bool can_be_answered(const model_card& card, const model_batch& rows);
+
 // What the model said of these rows, one for each; where that makes a signal, with what it was given.
 void add_predictions(std::vector<answer_row>& rows, const model_card& card, const model_batch& given,
                      const std::vector<prediction>& said);

@@ -161,7 +161,11 @@ void model_asker_state::add(batch& to, const derived_record& record) const {
 }
 
 void model_asker_state::ask(answers& about, batch& found) {
-  if (found.rows.empty()) return; // revisions, all of them
+  // Revisions, all of them; or before the first features are defined. That says nothing of the model's health.
+  if (!can_be_answered(served_->what->card(), found.values)) {
+    about.rows = std::move(found.rows);
+    return;
+  }
   auto leave = breaker_->allow(context_->time->monotonic());
   if (!leave) {
     about.outcome = ask_outcome::breaker_open;

@@ -149,8 +149,9 @@ void add_model(table& out, model_adapter_settings& x, const std::array<std::stri
       text(paths[1], x.model_path, text_form::free,
            "The model, with its card beside it (docs/models.md). A relative path is meant as that of the rules. A "
            "change of the file needs a restart."),
-      number(paths[2], x.deadline_ms, 1, minute_ms,
-             "How long one call may take; later than that there is no answer, and rules go on alone."),
+      number(paths[2], x.deadline_ms, 1, 4000,
+             "How long one call may take; later than that there is no answer, and rules go on alone. A node that is "
+             "told to stop waits for the call under way, and has five seconds for all it does then."),
       plain(paths[3], x.emit,
             "Whether a signal comes when a prediction becomes sure, or sure of another value, or at each bar of "
             "which it is sure."),

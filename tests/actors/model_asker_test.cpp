@@ -119,8 +119,11 @@ while True:
     auto is_open = status(path()).value_or("").find(R"("breaker":"open")") != std::string::npos;
     return is_open ? "open" : "not open";
   }
-  bool until_ready() const {
-    return workers.wait_until([this] { return served.what->health().ready; });
+  bool until_another_worker_is_ready() const {
+    return workers.wait_until([this] {
+      auto health = served.what->health();
+      return health.ready && health.starts > 1;
+    });
   }
 
   worker_world workers;
@@ -272,8 +275,14 @@ CAF_TEST(a model that hangs is not asked for a while and then tried again) {
   auto hub = w.listen("/hub");
   w.start();
   w.start_asker();
-  w.trade_for(5);
+  w.trade_for(3); // so far features are not defined: nobody is asked
+  for (auto& x : w.all_answers()) CAF_CHECK(x.outcome == ask_outcome::answered && !x.rows.at(0).score);
+  CAF_CHECK_EQUAL(w.counted("finstream_model_calls_total{model=\"noted\",outcome=\"answered\"}"), 0u);
+  auto undefined = w.all_answers().size();
+  w.trade_for(6);
   auto all = w.all_answers();
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(undefined));
+  if (!all.empty() && all[0].outcome == ask_outcome::answered) all.erase(all.begin());
   CAF_REQUIRE(all.size() >= 3);
   CAF_CHECK(all[0].outcome == ask_outcome::failed && all[0].error == errc::timed_out);
   CAF_CHECK(all[1].outcome == ask_outcome::failed);
@@ -282,7 +291,7 @@ CAF_TEST(a model that hangs is not asked for a while and then tried again) {
   CAF_CHECK_EQUAL(w.counted("finstream_model_breaker{model=\"noted\"}"), 1u);
   CAF_CHECK(w.signals().empty());
   // Its second worker answers, and three trials close the breaker.
-  CAF_REQUIRE(w.until_ready());
+  CAF_REQUIRE(w.until_another_worker_is_ready());
   w.pass(6 * second);
   w.second_number += 10;
   w.trade_for(8);

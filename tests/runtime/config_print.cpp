@@ -205,7 +205,9 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
   CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));
   CAF_CHECK_EQUAL(members<feature_window_settings>(), rows(feature_window_settings{}, ""));
-  CAF_CHECK_EQUAL(members<rules_adapter_settings>() + members<model_adapter_settings>(), rows(settings{}, "inference"));
+  CAF_CHECK_EQUAL(members<rules_adapter_settings>() + 2 * members<model_adapter_settings>() +
+                    members<model_limit_settings>(),
+                  rows(settings{}, "inference"));
   CAF_CHECK_EQUAL(members<store_settings>() - 1 + members<postgres_settings>(), rows(settings{}, "stores"));
   CAF_CHECK_EQUAL(members<rule_settings>(), rows(rule_settings{}, ""));
   CAF_CHECK_EQUAL(members<checkpoint_settings>(), rows(settings{}, "checkpoint"));

@@ -37,7 +37,7 @@ RATE = 1000           # events a second, of
 STEP_US = 10_000      # event time each: ten bars a second of each symbol
 SECONDS_A_ROUND = 6
 # No answer is late here because the machine is busy, and none is left out because a restart took long.
-PATIENT = {"deadline_ms": 20_000}
+PATIENT = {"deadline_ms": 4000}
 LIMITS = {"max_age_ms": 3_600_000}
 
 
