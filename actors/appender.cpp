@@ -226,7 +226,8 @@ bool appender_state::write(model_answer& x) {
   auto at = answered_.find(model);
   if (at == answered_.end()) {
     auto saved = context_->log->get(stage_table, answered_key(partition_, model));
-    at = answered_.emplace(model, saved && *saved ? offset_from_text(**saved) : x.what->features_from).first;
+    if (!saved) throw std::runtime_error("how far a model has come: " + saved.error().message);
+    at = answered_.emplace(model, *saved ? offset_from_text(**saved) : x.what->features_from).first;
   }
   if (at->second == x.what->features_from) {
     auto entry = std::make_shared<log_entry>();

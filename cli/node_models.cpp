@@ -40,12 +40,20 @@ worker_options worker_of(const settings& config, std::uint64_t seed) {
   return out;
 }
 
+std::string what_to_do(model_kind kind, errc why) {
+  if (why == errc::not_found)
+    return "; correct the path, or make the model and its card with tools/train_model.py (docs/models.md)";
+  if (kind == model_kind::sklearn && (why == errc::start_failed || why == errc::io_failure || why == errc::timed_out))
+    return "; its program is inference.models.python, which needs python3-sklearn, python3-msgpack and python3-xxhash";
+  return {};
+}
+
 expected<std::unique_ptr<served_model>> open_one(const adapter& from, const settings& config, std::uint64_t seed) {
   auto wrong = [&](errc code, const std::string& why) {
     return fail(code, fmt::format("{}.model_path: {}", from.key(), why));
   };
   auto opened = open_model(from.config->model_path, worker_of(config, seed));
-  if (!opened) return wrong(opened.error().code, opened.error().message);
+  if (!opened) return wrong(opened.error().code, opened.error().message + what_to_do(from.kind, opened.error().code));
   auto& name = (*opened)->name();
   if ((*opened)->kind() != from.kind)
     return wrong(errc::config_invalid,
