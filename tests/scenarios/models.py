@@ -4,7 +4,7 @@
 A model of xgboost and one of sklearn are trained on features that a node has made, by the script that users train theirs with.
 Then a node asks both while it, and the sklearn model's worker, are killed again and again. At the end each vector must have one
 outcome per model, no signal may be there twice, the replay of the log must give every byte again, and the models, asked again,
-every answer. At last a model that never answers: it is left alone, and rules go on.
+every answer. At last a model that never answers: it is left alone, and rules go on; and one that, asked again, says something else.
 """
 
 import argparse
@@ -66,22 +66,23 @@ def train(programs, directory):
         check(done.returncode == 0, f"train_model.py: {done.stderr}")
 
 
-def hanging_model(directory):
-    """A pickle that answers once, when it is tried, and never again."""
-    code = ("(lambda seen: type('Hanging', (), {'n_features_in_': 3, 'predict_proba': lambda self, rows: (seen.append(1), "
-            "__import__('time').sleep(3600 if len(seen) > 1 else 0), __import__('numpy').full((len(rows), 2), 0.5))[2]})())([])")
+def made_up_model(directory, name, predict):
+    """A pickle whose predict_proba(rows) is this expression; `seen` is a list of its own. A pickle is code."""
+    code = (f"(lambda seen, numpy: type('MadeUp', (), {{'n_features_in_': {len(COLUMNS)}, 'predict_proba': lambda self, rows: {predict}}})())"
+            "([], __import__('numpy'))")
 
-    class Hanging:
+    class MadeUp:
         def __reduce__(self):
             return eval, (code,)
 
-    content = pickle.dumps(Hanging())
-    (directory / "hanging.pkl").write_bytes(content)
+    path = directory / f"{name}.pkl"
+    path.write_bytes(pickle.dumps(MadeUp()))
     digest = subprocess.run([PYTHON, "-I", "-c", "import sys, xxhash; print(xxhash.xxh3_64_hexdigest(open(sys.argv[1], 'rb').read()))",
-                             directory / "hanging.pkl"], capture_output=True, text=True, check=True).stdout.strip()
-    (directory / "hanging.card.json").write_text(json.dumps({
+                             path], capture_output=True, text=True, check=True).stdout.strip()
+    path.with_suffix(".card.json").write_text(json.dumps({
         "kind": "sklearn", "model_hash": digest, "features": COLUMNS, "output": "probability", "classes": [-1, 1],
-        "signal": {"name": "never", "threshold": 0.5}}), encoding="utf-8")
+        "signal": {"name": name, "threshold": 0.6}}), encoding="utf-8")
+    return path
 
 
 def adapters(rules, **models):
@@ -157,8 +158,10 @@ def tell_another_model(node, directory):
 
 
 def hang(programs, directory, rules):
-    """The model is left alone after some calls, and rules go on."""
-    inference = adapters(rules, sklearn=(directory / "hanging.pkl", {"deadline_ms": 100}))
+    """A model that answers once, when it is tried, is left alone after some calls, and rules go on."""
+    path = made_up_model(directory, "hanging", "(seen.append(1), __import__('time').sleep(3600 if len(seen) > 1 else 0), "
+                                               "numpy.full((len(rows), 2), 0.5))[2]")
+    inference = adapters(rules, sklearn=(path, {"deadline_ms": 100}))
     with Node(programs, [walk(programs, 1_000_000, 5, "--rate", RATE)], windows=WINDOWS, features=FEATURES,
               inference={**inference, "models": {"breaker_failures": 2}}) as node:
         node.start()
@@ -174,6 +177,28 @@ def hang(programs, directory, rules):
         check({x["adapter"] for x in rows(node, "signals")} == {"rules"}, "a model that never answered has made signals")
         told = node.tool("replay", "--models")
         check("breaker_open" in told and " failed" in told and "0 differences" in told, f"replay --models: {told}")
+
+
+def change_its_mind(programs, directory, rules):
+    """The same file, and other answers: each is found, and what was recorded stays what is true."""
+    switch = directory / "switch"
+    path = made_up_model(directory, "moody", f"numpy.tile([0.25, 0.75 if not __import__('os').path.exists({str(switch)!r}) else 0.875], (len(rows), 1))")
+    with Node(programs, [walk(programs, 4000, 9, "--rate", RATE)], windows=WINDOWS, features=FEATURES,
+              inference={**adapters(rules, sklearn=(path, PATIENT)), "models": LIMITS}) as node:
+        node.start()
+        node.wait_finished()
+        wait_for(lambda: node.metric_sum("finstream_model_lag_items") == 0, "the model to be done with all vectors", 60)
+        node.wait_finished()
+        node.stop()
+        node.tool("replay", "--models")
+        switch.touch()
+        told = node.tool("replay", "--models", expect=1)
+        vectors = [json.loads(line) for line in node.tool("features", "--format", "json").splitlines()]
+        defined = sum(all(x["features"][name]["value"] is not None for name in COLUMNS) for x in vectors)
+        check(defined > 50 and f"{len(vectors)} answers of 1 model asked again, {defined} differences" in told, f"answers that differ: {told}")
+        check(re.search(r"model moody of walk/SYM00\d/1s/2024-01-02T10:\S+: recorded 1 with score 0.75, now 1 with score 0.875", told),
+              f"what differs is not said: {told}")
+        node.verify()
 
 
 def refuse(programs, directory, rules):
@@ -208,8 +233,8 @@ def main():
     try:
         train(programs, directory)
         vectors, by, again = survive_kills(programs, directory, rules, options)
-        hanging_model(directory)
         hang(programs, directory, rules)
+        change_its_mind(programs, directory, rules)
         refuse(programs, directory, rules)
     except Failure as failure:
         print(f"BAD models: {failure}")
