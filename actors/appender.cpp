@@ -38,6 +38,9 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::commit, const stage_result_ptr& what, const commit_listener& from) {
       take(result{what, from});
     },
+    [this](verb::answer, const answers_ptr& what, const answer_listener& from) {
+      take(model_answer{what, from});
+    },
     [this](verb::obey) { take(rules_change{}); },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
@@ -214,6 +217,32 @@ bool appender_state::write(result& x) {
   derived_->on_written(*x.output, offsets);
   open_windows_ = x.what->open_windows;
   self_->send(x.from, verb::committed_v, x.what->dealt_with);
+  return true;
+}
+
+// One that was handed in twice, because its confirmation was lost, does not begin where the one before it ended.
+bool appender_state::write(model_answer& x) {
+  auto& model = x.what->model;
+  auto at = answered_.find(model);
+  if (at == answered_.end()) {
+    auto saved = context_->log->get(stage_table, answered_key(partition_, model));
+    if (!saved) throw std::runtime_error("how far a model has come: " + saved.error().message);
+    at = answered_.emplace(model, *saved ? offset_from_text(**saved) : x.what->features_from).first;
+  }
+  if (at->second == x.what->features_from) {
+    auto entry = std::make_shared<log_entry>();
+    entry->kind = static_cast<std::uint8_t>(record_kind::answers);
+    entry->log_ts = next_log_ts();
+    entry->answered = x.what;
+    transaction tx;
+    tx.appends.push_back(answers_record(partition_, entry->log_ts, *x.what));
+    tx.writes.push_back({stage_table, answered_key(partition_, model), offset_text(x.what->features_until)});
+    std::vector<std::uint64_t> offsets;
+    if (!put(std::move(tx), offsets)) return false;
+    at->second = x.what->features_until;
+    remember({entry}, offsets);
+  }
+  self_->send(x.from, verb::answered_v, partition_, at->second);
   return true;
 }
 

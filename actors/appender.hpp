@@ -38,13 +38,17 @@ private:
     commit_listener from;
     std::optional<derived_writer::output> output = {}; // of it; at the first attempt to write it
   };
+  struct model_answer {
+    answers_ptr what;
+    answer_listener from;
+  };
   struct node_start {};
   struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, node_start, rules_change, time_passed>;
+  using work = std::variant<part, result, model_answer, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -69,6 +73,7 @@ private:
   std::string last_part_key(const std::string& feed) const;
   bool write(part& x);
   bool write(result& x);
+  bool write(model_answer& x);
   bool write(node_start& x);
   bool write(rules_change& x);
   bool write(time_passed& x);
@@ -91,7 +96,8 @@ private:
   std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;
   bool stalled_ = false;
-  std::map<std::string, part_number> last_part_; // by feed
+  std::map<std::string, part_number> last_part_;  // by feed
+  std::map<std::string, std::uint64_t> answered_; // by model: all before it in topic features is dealt with
   timestamp last_log_ts_ = earliest;
   bool open_windows_ = false;
   std::deque<log_entry_ptr> recent_;               // the last entries, without holes

@@ -78,7 +78,7 @@ expected<void> explain_bar(question& q, const logged_rules* rules, bar_lineage& 
 // the newest checkpoint too.
 expected<std::optional<logged_rules>> find_rules(question& q, const signal& x, std::uint16_t partition) {
   auto before = q.events.rules_at(partition, x.last_offset);
-  if (!before) return before;
+  if (!before || x.adapter != rules_adapter) return before;
   if (*before && (*before)->rule_of(x.maker) != nullptr) return before;
   auto ahead = q.events.rules_ahead(partition, x.last_offset, x.maker);
   if (!ahead || *ahead) return ahead;
@@ -89,12 +89,21 @@ expected<std::optional<logged_rules>> find_rules(question& q, const signal& x, s
 
 void explain_rule(signal_lineage& out, const std::optional<logged_rules>& rules) {
   auto& x = out.what;
-  if (x.adapter != "rules") return out.notes.push_back("it was made by " + excerpt(x.adapter) + ", which is no rule");
   if (rules) out.rule = rule_behind(x, *rules);
   if (!out.rule)
     out.notes.push_back(rules ? "the rule of this hash is not in " + rules->found_in
                               : "the rule's text is not found: the start record that has it is trimmed, or too far "
                                 "back in the log");
+}
+
+expected<void> explain_model(question& q, signal_lineage& out) {
+  auto found = q.events.answer_behind(out.partition, out.what);
+  if (!found) return tl::unexpected{found.error()};
+  out.model = std::move(*found);
+  if (!out.model)
+    out.notes.push_back("it was made by the model " + excerpt(out.what.adapter) +
+                        ", whose answer is not found: it is trimmed, or too far ahead in the log");
+  return {};
 }
 
 expected<void> explain_features(question& q, signal_lineage& out) {
@@ -114,9 +123,9 @@ expected<void> explain_features(question& q, signal_lineage& out) {
 // The close that the oldest of the used features is compared with, where that is of a bar before the inputs.
 expected<void> find_compared_bar(question& q, signal_lineage& out, const logged_rules* rules) {
   auto& x = out.what;
-  if (!out.features || !out.rule) return {};
+  if (!out.features) return {};
   auto compares = std::any_of(out.features->values.begin(), out.features->values.end(), [&](auto& value) {
-    return is_used(*out.rule, value) && compares_with_bar_before(value, rules) &&
+    return is_used(x, out.rule, value) && compares_with_bar_before(value, rules) &&
            (out.bars.empty() || value.window_start <= out.bars.front().what.start);
   });
   if (!compares) return {};
@@ -175,7 +184,10 @@ expected<signal_lineage> lineage_of_signal(const bus& log, std::uint32_t partiti
   auto rules = find_rules(q, out.what, out.partition);
   if (!rules) return tl::unexpected{rules.error()};
   auto* known = *rules ? &**rules : nullptr;
-  explain_rule(out, *rules);
+  if (out.what.adapter == rules_adapter)
+    explain_rule(out, *rules);
+  else if (auto done = explain_model(q, out); !done)
+    return tl::unexpected{done.error()};
   if (auto done = explain_features(q, out); !done) return tl::unexpected{done.error()};
   if (auto done = find_bars(q, out); !done) return tl::unexpected{done.error()};
   if (!out.truncated)

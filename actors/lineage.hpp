@@ -54,6 +54,7 @@ struct signal_lineage {
   signal what;
   std::uint16_t partition = 0;
   std::optional<rule_lineage> rule;
+  std::optional<logged_answer> model; // that made it, where no rule did
   std::optional<feature_vector> features;
   std::vector<bar_lineage> bars; // oldest first
   bool truncated = false;

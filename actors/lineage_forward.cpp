@@ -135,9 +135,8 @@ private:
   bool is_made_of(const signal& made, const feature_vector& vector, const bar& x) const {
     if (x.start >= made.inputs_start) return true;
     auto rule = rules_ ? rule_behind(made, *rules_) : std::nullopt;
-    if (!rule) return false;
     return std::any_of(vector.values.begin(), vector.values.end(), [&](auto& value) {
-      return is_used(*rule, value) && rests_on(value, x.start, next_start_, rules_of(vector));
+      return is_used(made, rule, value) && rests_on(value, x.start, next_start_, rules_of(vector));
     });
   }
 

@@ -72,6 +72,19 @@ void append_rule(std::string& out, const rule_lineage& x) {
   out += '}';
 }
 
+void append_model(std::string& out, const logged_answer& x) {
+  out += "{\"name\":";
+  append_json_string(out, x.said.model);
+  append_text(out, "kind", x.said.kind);
+  append_text(out, "model_hash", fmt::format("{:016x}", x.said.maker));
+  out += ",\"threshold\":";
+  append_json_double(out, x.said.threshold);
+  append_text(out, "emit", x.said.level ? "level" : "edge");
+  append_text(out, "cooldown", span_to_string(x.said.cooldown));
+  append_text(out, "found_in", fmt::format("the answer at offset {}", x.offset));
+  out += '}';
+}
+
 } // namespace
 
 void append_lineage_json(std::string& out, const signal_lineage& x, std::uint64_t epoch) {
@@ -79,6 +92,8 @@ void append_lineage_json(std::string& out, const signal_lineage& x, std::uint64_
   append_signal_json(out, x.what, "");
   out += fmt::format(",\"partition\":{},\"rule\":", x.partition);
   x.rule ? append_rule(out, *x.rule) : void(out += "null");
+  out += ",\"model\":";
+  x.model ? append_model(out, *x.model) : void(out += "null");
   out += ",\"features\":";
   x.features ? append_features_json(out, *x.features, "") : void(out += "null");
   append_list(out, "bars", x.bars, [&](auto& one) {

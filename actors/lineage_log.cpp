@@ -212,6 +212,27 @@ expected<std::optional<logged_rules>> lineage_log::rules_ahead(std::uint16_t par
   return found;
 }
 
+expected<std::optional<logged_answer>> lineage_log::answer_behind(std::uint16_t partition, const signal& x) {
+  std::optional<logged_answer> found;
+  expected<void> outcome;
+  auto walked = walk(partition, x.last_offset, x.last_offset + most_ahead, [&](const record& entry) {
+    if (entry.kind != record_kind::answers) return true;
+    auto said = answers_from_msgpack(entry.payload);
+    if (!said) return outcome = tl::unexpected{said.error()}, false;
+    auto is_its = [&](const answer_row& row) {
+      return row.provider == x.provider && row.symbol == x.symbol && row.end == x.ts;
+    };
+    if (said->model != x.adapter || said->maker != x.maker ||
+        std::none_of(said->rows.begin(), said->rows.end(), is_its))
+      return true;
+    said->rows.clear();
+    return found = logged_answer{entry.offset, std::move(*said)}, false;
+  });
+  if (!walked) return tl::unexpected{walked.error()};
+  if (!outcome) return tl::unexpected{outcome.error()};
+  return found;
+}
+
 expected<std::optional<logged_rules>> lineage_log::newest_rules(std::uint16_t partition) {
   auto saved = log_.get(stage_table, snapshot_key(partition));
   if (!saved) return tl::unexpected{saved.error()};

@@ -42,6 +42,12 @@ struct logged_rules {
   bool feeds(const std::string& provider, const std::string& name) const;
 };
 
+// What a model was when it was asked, and where in the log its answer is.
+struct logged_answer {
+  std::uint64_t offset = 0;
+  answers said; // but for its rows
+};
+
 class lineage_log {
 public:
   lineage_log(const bus& log, std::uint32_t partitions, std::size_t most_bytes)
@@ -67,6 +73,9 @@ public:
   // The same of the next start record behind the entry at `offset` that has the rule of this hash. Looks only a little
   // way ahead. Nothing: there is none.
   expected<std::optional<logged_rules>> rules_ahead(std::uint16_t partition, std::uint64_t offset, std::uint64_t rule);
+  // The answer that a model's signal comes of: it stands behind the signal's newest event. Looks only a little way
+  // ahead. Nothing: there is none.
+  expected<std::optional<logged_answer>> answer_behind(std::uint16_t partition, const signal& x);
   // Those of the newest checkpoint. Nothing, if there is none yet.
   expected<std::optional<logged_rules>> newest_rules(std::uint16_t partition);
 

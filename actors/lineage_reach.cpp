@@ -58,8 +58,12 @@ std::optional<rule_lineage> rule_behind(const signal& x, const logged_rules& rul
   return out;
 }
 
-bool is_used(const rule_lineage& rule, const feature_value& x) {
-  return std::any_of(rule.names.begin(), rule.names.end(), [&](auto& name) { return name.second == x.name; });
+bool is_used(const signal& made, const std::optional<rule_lineage>& rule, const feature_value& x) {
+  if (rule)
+    return std::any_of(rule->names.begin(), rule->names.end(), [&](auto& name) { return name.second == x.name; });
+  // A model's inputs are called as the values are.
+  return made.adapter != rules_adapter &&
+         std::any_of(made.inputs.begin(), made.inputs.end(), [&](auto& input) { return input.name == x.name; });
 }
 
 } // namespace finstream

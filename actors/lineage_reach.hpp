@@ -4,6 +4,8 @@
 
 #include "actors/lineage.hpp"
 
+#include <string_view>
+
 namespace finstream {
 
 // Whether the event is one of those that the bar was made of: by whose it is, what, and when.
@@ -14,7 +16,8 @@ bool compares_with_bar_before(const feature_value& x, const logged_rules* rules)
 bool rests_on(const feature_value& x, timestamp start, std::optional<timestamp> next, const logged_rules* rules);
 // The rule that made the signal, if it is among these.
 std::optional<rule_lineage> rule_behind(const signal& x, const logged_rules& rules);
-// Whether the rule's condition uses the value.
-bool is_used(const rule_lineage& rule, const feature_value& x);
+// Whether the value was used for the signal: by its rule's condition, if that is known, or by its model.
+bool is_used(const signal& made, const std::optional<rule_lineage>& rule, const feature_value& x);
+inline constexpr std::string_view rules_adapter = "rules"; // of signals that no model made
 
 } // namespace finstream

@@ -43,6 +43,12 @@ expected<log_entry_ptr> to_log_entry(record from) {
     out->rules = std::move(*rules);
     break;
   }
+  case record_kind::answers: {
+    auto answered = answers_from_msgpack(from.payload);
+    if (!answered) return at(answered.error());
+    out->answered = std::make_shared<const answers>(std::move(*answered));
+    break;
+  }
   case record_kind::clock: break;
   default: return at({errc::corrupt_record, "a record of this kind does not belong there"});
   }
@@ -95,6 +101,10 @@ new_record source_record(std::uint16_t partition, timestamp log_ts, const source
   return {topic::events, partition, record_kind::source, 1, log_ts, to_msgpack(what)};
 }
 
+new_record answers_record(std::uint16_t partition, timestamp log_ts, const answers& what) {
+  return {topic::events, partition, record_kind::answers, 1, log_ts, to_msgpack(what)};
+}
+
 new_record derived_record_of(derived_topic where, std::uint16_t partition, const derived_record& what) {
   return {topic_of(where),      partition,
           record_kind::outputs, static_cast<std::uint32_t>(what.items.size()),
@@ -109,6 +119,10 @@ new_record dead_letter_record(topic where, std::uint16_t partition, timestamp lo
 
 std::string dealt_with_key(std::uint16_t partition) { return "dealt_with/" + std::to_string(partition); }
 std::string snapshot_key(std::uint16_t partition) { return "snapshot/" + std::to_string(partition); }
+
+std::string answered_key(std::uint16_t partition, const std::string& model) {
+  return "answered/" + std::to_string(partition) + "/" + model;
+}
 
 std::string offset_text(std::uint64_t offset) { return std::to_string(offset); }
 

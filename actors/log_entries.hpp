@@ -18,6 +18,7 @@ std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> ite
 
 new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch);
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what);
+new_record answers_record(std::uint16_t partition, timestamp log_ts, const answers& what);
 new_record derived_record_of(derived_topic where, std::uint16_t partition, const derived_record& what);
 new_record dead_letter_record(topic where, std::uint16_t partition, timestamp log_ts, const dead_letter& what);
 
@@ -25,6 +26,7 @@ new_record dead_letter_record(topic where, std::uint16_t partition, timestamp lo
 inline constexpr const char* stage_table = "stage";
 std::string dealt_with_key(std::uint16_t partition);
 std::string snapshot_key(std::uint16_t partition);
+std::string answered_key(std::uint16_t partition, const std::string& model); // up to where it has dealt with features
 std::string offset_text(std::uint64_t offset);
 std::uint64_t offset_from_text(std::string_view text);
 // A snapshot and the offset it stands at. Bytes that are none give empty states.

@@ -101,6 +101,30 @@ counter& node_metrics::signals_emitted(const std::string& name, const std::strin
   return in_.make_counter("signals_emitted_total", "Signals published, by rule or model.", {"name", "adapter"},
                           {name, adapter});
 }
+void node_metrics::declare_model(const std::string& model) {
+  for (auto* outcome : {"answered", "timed_out", "io_failure"}) model_calls(model, outcome);
+  for (auto* reason : {"breaker_open", "failed", "too_old"}) model_passed_over(model, reason);
+  model_breaker(model), model_lag_items(model), inference_seconds(model);
+  actor_restarts("/consumers/models/" + model);
+}
+counter& node_metrics::model_calls(const std::string& model, const std::string& outcome) {
+  return in_.make_counter("finstream_model_calls_total", "Times a model was asked, by what came of it.",
+                          {"model", "outcome"}, {model, outcome});
+}
+counter& node_metrics::model_passed_over(const std::string& model, const std::string& reason) {
+  return in_.make_counter("finstream_model_passed_over_total",
+                          "Feature vectors without a model's answer: too_old ones, those of a call that failed, and "
+                          "those that came while the breaker was open.",
+                          {"model", "reason"}, {model, reason});
+}
+gauge& node_metrics::model_breaker(const std::string& model) {
+  return in_.make_gauge("finstream_model_breaker", "0: the model is asked. 1: it is not, for a while. 2: it is tried.",
+                        {"model"}, {model});
+}
+gauge& node_metrics::model_lag_items(const std::string& model) {
+  return in_.make_gauge("finstream_model_lag_items", "Feature vectors that the model has yet to deal with.", {"model"},
+                        {model});
+}
 gauge& node_metrics::open_windows(int partition) {
   return in_.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition)});
 }

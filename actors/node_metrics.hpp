@@ -33,6 +33,11 @@ public:
   metrics::histogram& features_update_seconds();
   metrics::histogram& inference_seconds(const std::string& adapter);
   metrics::counter& signals_emitted(const std::string& name, const std::string& adapter);
+  void declare_model(const std::string& model);
+  metrics::counter& model_calls(const std::string& model, const std::string& outcome);
+  metrics::counter& model_passed_over(const std::string& model, const std::string& reason);
+  metrics::gauge& model_breaker(const std::string& model);
+  metrics::gauge& model_lag_items(const std::string& model);
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
   metrics::gauge& store_lag_items(const std::string& store);

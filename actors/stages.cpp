@@ -8,6 +8,9 @@ namespace finstream {
 
 namespace {
 
+// Before a state of both; one of rules alone begins with a smaller number, its version.
+constexpr std::uint64_t rules_and_models = 1000;
+
 dead_letter letter_of(const rejected_event& x, const log_entry& entry) {
   dead_letter letter;
   letter.feed = entry.events ? entry.events->feed : x.event.provider;
@@ -73,7 +76,9 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   if (!stage_) return fail(errc::corrupt_record, "the log does not begin with its rules");
   if (kind == record_kind::events) stage_->on_events(entry.offset, entry.log_ts, *entry.events);
   if (kind == record_kind::source) stage_->on_source(entry.log_ts, entry.source);
-  if (kind == record_kind::clock) stage_->on_clock(entry.log_ts);
+  // What a model said is no event, but time has passed when it did.
+  if (kind == record_kind::clock || kind == record_kind::answers) stage_->on_clock(entry.log_ts);
+  step.answered = entry.answered;
   auto output = stage_->take_output();
   step.bars = std::move(output.records);
   for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry));
@@ -104,6 +109,10 @@ expected<void> inference_stage::apply(stage_step& step) {
       if (auto* vector = std::get_if<feature_vector>(&item)) stage_->on_features(*vector);
     for (auto& made : stage_->take_output()) step.signals.emplace_back(std::move(made));
   }
+  if (step.answered) {
+    answers_.on_answers(*step.answered);
+    for (auto& made : answers_.take_output()) step.signals.emplace_back(std::move(made));
+  }
   return step.rules ? obey(*step.rules) : expected<void>{};
 }
 
@@ -111,7 +120,30 @@ expected<void> inference_stage::obey(const stage_rules& rules) {
   return change_over<rule_stage, rule_book>(stage_, rules.signals);
 }
 
-expected<void> inference_stage::load(std::string_view state) { return load_into(stage_, state); }
+// Of rules alone it is what it was before there were models.
+std::string inference_stage::save() const {
+  auto rules = stage_ ? stage_->save() : std::string{};
+  if (answers_.is_empty()) return rules;
+  std::string bytes;
+  byte_writer out{bytes};
+  out.number(rules_and_models);
+  out.text(rules);
+  out.text(answers_.save());
+  return bytes;
+}
+
+expected<void> inference_stage::load(std::string_view state) {
+  answers_ = {};
+  if (byte_reader in{state}; state.empty() || in.number() != rules_and_models) return load_into(stage_, state);
+  byte_reader in{state};
+  in.number();
+  auto rules = in.text(), models = in.text();
+  if (!in.done()) return fail(errc::corrupt_record, "the checkpoint of signals is cut, or bytes follow it");
+  auto loaded = answer_stage::load(models);
+  if (!loaded) return tl::unexpected{loaded.error()};
+  answers_ = std::move(*loaded);
+  return load_into(stage_, rules);
+}
 
 expected<stage_step> partition_stages::apply(const log_entry& entry) {
   auto step = window_.apply(entry);

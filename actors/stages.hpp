@@ -2,6 +2,7 @@
 // through all, one after the other. So the log is applied in one way only, live and in replay.
 #pragma once
 
+#include "actors/logic/answer_stage.hpp"
 #include "actors/logic/bar_stage.hpp"
 #include "actors/logic/feature_stage.hpp"
 #include "actors/logic/rule_stage.hpp"
@@ -42,16 +43,17 @@ private:
   std::optional<feature_stage> stage_;
 };
 
-// Adds the signals that rules make of the step's features.
+// Adds the signals that rules make of the step's features, and those that come of what a model said.
 class inference_stage {
 public:
   expected<void> apply(stage_step& step); // errors: corrupt_record, incompatible
   expected<void> obey(const stage_rules& rules);
   expected<void> load(std::string_view state);
-  std::string save() const { return stage_ ? stage_->save() : std::string{}; }
+  std::string save() const;
 
 private:
   std::optional<rule_stage> stage_;
+  answer_stage answers_;
 };
 
 // All of them.

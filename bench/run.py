@@ -184,6 +184,17 @@ def features(build):
     return run_program(build, "feature_bench")
 
 
+def models(build):
+    """What a batch of feature vectors costs a model of xgboost, and one of sklearn in its worker."""
+    python = "/usr/bin/python3"  # Debian's, which has python3-sklearn
+    if subprocess.run([python, "-I", "-c", "import sklearn, xgboost, xxhash, msgpack"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        return [{"name": "models", "skipped": "python3-sklearn, python3-xgboost, python3-xxhash or python3-msgpack is not installed"}]
+    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
+        subprocess.run([python, "-I", "-B", str(ROOT / "tests" / "runtime" / "models_data.py"), str(ROOT / "tools" / "train_model.py"), directory],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600, check=True)
+        return run_program(build, "model_bench", directory, ROOT / "runtime" / "models" / "worker" / "finstream_sklearn_worker.py")
+
+
 def fanout(build):
     """(c) WebSocket fan-out of 150-byte records: publish -> receipt, CPU per million deliveries, memory per connection."""
     return [{"name": row["case"], **row} for row in run_program(build, "fanout_bench")]
@@ -316,7 +327,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, features, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, models, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

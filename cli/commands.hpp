@@ -47,6 +47,8 @@ void add_config_option(CLI::App& verb, std::string& path);
 
 // Where the feeds are that come with this program: beside it in an installation, in a folder of their own in a build.
 std::string feeds_directory();
+// And the program that answers for models of sklearn, the same way.
+std::string worker_script();
 
 // The bus of a data directory for reading, also beside a running node.
 expected<std::unique_ptr<bus>> open_for_reading(const settings& config);

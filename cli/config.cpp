@@ -1,5 +1,6 @@
 // finstream config: check, print, reference.
 #include "cli/commands.hpp"
+#include "cli/node_models.hpp"
 #include "cli/stage_rules.hpp"
 
 #include <CLI/CLI.hpp>
@@ -25,7 +26,11 @@ void add_config(CLI::App& app, chosen_command& chosen) {
       std::vector<std::string> notes;
       auto config = load_settings(*path, process_environment(), &notes);
       if (!config) return report(config.error());
-      if (auto rules = make_stage_rules(*config); !rules) return report(rules.error());
+      auto rules = make_stage_rules(*config);
+      if (!rules) return report(rules.error());
+      auto models = open_models(*config, 1);
+      if (!models) return report(models.error());
+      if (auto fit = check_features(*models, *rules); !fit) return report(fit.error());
       for (auto& note : notes) fmt::print("note: {}\n", note);
       return fmt::print("{} is valid: {}, {}, data in {}\n", *path, counted(config->feeds.size(), "feed"),
                         counted(static_cast<std::size_t>(config->partitions), "partition"), config->data_directory),

@@ -90,6 +90,13 @@ void print(const signal_lineage& x) {
       branch(2, fmt::format("{} is {}", name, value == bar_close ? "the bar's close" : value));
     branch(2, "as in " + x.rule->found_in);
   }
+  if (x.model) {
+    auto& said = x.model->said;
+    branch(1, fmt::format("model {}  {}  {:016x}  threshold {}  emit {}{}", said.model, said.kind, said.maker,
+                          number(said.threshold), said.level ? "level" : "edge",
+                          said.cooldown == 0 ? "" : "  cooldown " + span_to_string(said.cooldown)));
+    branch(2, fmt::format("as in the answer at offset {}", x.model->offset));
+  }
   if (x.features) {
     branch(1, words(*x.features));
     print_values(2, *x.features);

@@ -38,6 +38,14 @@ std::string feeds_directory() {
   return std::filesystem::exists(built / "finstream-feed-synthetic", error) ? built.string() : program.string();
 }
 
+std::string worker_script() {
+  constexpr auto name = "finstream_sklearn_worker.py";
+  std::error_code error;
+  auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  auto built = program.parent_path() / "runtime" / "models" / "worker" / name;
+  return std::filesystem::exists(built, error) ? built.string() : (program / name).string();
+}
+
 expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
   embedded_bus_options options;
   options.directory = config.data_directory;

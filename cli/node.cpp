@@ -9,6 +9,7 @@
 #include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"
+#include "cli/node_models.hpp"
 #include "cli/stage_rules.hpp"
 #include "messages/schema/schema.hpp"
 #include "runtime/config/load.hpp"
@@ -104,6 +105,15 @@ supervised_child postgres_child(node_context* context) {
     }};
 }
 
+supervised_child model_child(node_context* context, served_model* model) {
+  auto patience = model->deadline + context->config->supervisor.stop_timeout_ms * millisecond;
+  return {{model->what->name(), restart_kind::permanent, patience},
+          [=](caf::actor_system& system, const std::string& path) {
+            return caf::actor_cast<caf::actor>(spawn_metered<model_asker_state, caf::detached>(
+              system, *context->where, path, [=](model_asker_state& state) { state.prepare(context, model); }));
+          }};
+}
+
 supervised_child branch(node_context* context, const std::string& id, std::vector<supervised_child> children,
                         int max_restarts) {
   supervisor_plan plan;
@@ -148,6 +158,11 @@ expected<void> node::open(const std::string& program_directory) {
   if (gateway.enabled)
     if (auto free = try_to_listen(gateway.address, static_cast<std::uint16_t>(gateway.port)); !free)
       return fail(free.error().code, free.error().message + " (gateway.address, gateway.port)");
+  context_.seed = std::random_device{}();
+  auto models = open_models(config_, context_.seed);
+  if (!models) return tl::unexpected{models.error()};
+  models_ = std::move(*models);
+  if (auto fit = check_features(models_, *rules); !fit) return fit;
   context_.config = &config_;
   context_.log = log_.get();
   context_.time = &system_clock();
@@ -155,7 +170,6 @@ expected<void> node::open(const std::string& program_directory) {
   context_.metrics = &metrics_;
   context_.where = &where_;
   context_.figures = &figures_;
-  context_.seed = std::random_device{}();
   rules_.set(std::move(*rules));
   context_.rules = &rules_;
   context_.feeds_directory = program_directory;
@@ -165,6 +179,7 @@ expected<void> node::open(const std::string& program_directory) {
   for (auto& feed : config_.feeds) feeds.push_back(feed.name);
   for (auto& provider : config_.providers) providers.push_back(provider.name);
   metrics_.declare(feeds, providers, config_.partitions, hash_hex(hash_text(schema_list())));
+  for (auto& model : models_) metrics_.declare_model(model->what->name());
   lag_ = &metrics_.pipeline_lag_seconds();
   measure_process();
   return {};
@@ -196,8 +211,12 @@ void node::spawn_tree() {
   plan.max_restarts = config_.supervisor.max_restarts;
   plan.period = config_.supervisor.period_ms * millisecond;
   // Consumers read the log alone: they are the last to stop, when all others have written what they had.
-  if (config_.stores.postgres.enabled)
-    plan.children.push_back(branch(context, "consumers", {postgres_child(context)}, plan.max_restarts));
+  std::vector<supervised_child> consumers, askers;
+  for (auto& model : models_) askers.push_back(model_child(context, model.get()));
+  if (config_.stores.postgres.enabled) consumers.push_back(postgres_child(context));
+  if (!askers.empty()) consumers.push_back(branch(context, "models", std::move(askers), plan.max_restarts));
+  if (!consumers.empty())
+    plan.children.push_back(branch(context, "consumers", std::move(consumers), plan.max_restarts));
   plan.children.push_back(
     {{"jobs", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
        // A thread of its own: it may wait for the disk.
@@ -265,6 +284,7 @@ node_status node::status() const {
 expected<void> node::read_rules_again() {
   auto rules = make_stage_rules(config_);
   if (!rules) return tl::unexpected{rules.error()};
+  if (auto fit = check_features(models_, *rules); !fit) return fit;
   if (*rules == rules_.get().first) return {};
   rules_.set(std::move(*rules));
   for (int p = 0; p < config_.partitions; ++p)

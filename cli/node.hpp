@@ -4,6 +4,7 @@
 
 #include "actors/context.hpp"
 #include "actors/hub.hpp"
+#include "actors/model_asker.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -44,6 +45,7 @@ private:
 
   settings config_;
   std::unique_ptr<bus> log_;
+  std::vector<std::unique_ptr<served_model>> models_;
   metrics::registry registry_;
   node_metrics metrics_{registry_};
   node_figures figures_;

@@ -35,6 +35,7 @@ std::string metrics_page() {
   metrics::registry registry;
   node_metrics all{registry};
   all.declare({"<feed>"}, {"<provider>"}, 1, hash_hex(hash_text(schema_list())));
+  all.declare_model("<model>");
   all.bars_flushed("<window_ms>", "<symbol>"), all.rows_flushed("<window_ms>");
   return "# Metrics\n\nPrinted by `finstream reference metrics`; a node shows them at `/metrics`.\n\n" +
          registry.reference();

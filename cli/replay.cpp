@@ -2,6 +2,7 @@
 // compares every derived byte with what is stored: a difference means that a stage looked at something other than the
 // log.
 #include "cli/commands.hpp"
+#include "cli/replay_models.hpp"
 
 #include "actors/log_bases.hpp"
 #include "actors/stages.hpp"
@@ -263,7 +264,7 @@ void count_store(const bus& log, outcome& all, const std::vector<std::uint64_t>&
   for (auto i = all.stored_bars; i < rows; ++i) all.differ("the bar store has a bar that the replay does not give");
 }
 
-int replay(const std::string& config_path, bool verify, unsigned threads) {
+int replay(const std::string& config_path, bool verify, bool models, unsigned threads) {
   auto config = settings_from(config_path);
   if (!config) return report(config.error());
   auto log = open_for_reading(*config);
@@ -271,6 +272,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   auto partitions = config->partitions;
   if (auto saved = (*log)->get("node", "partitions"); saved && *saved)
     partitions = static_cast<int>(offset_from_text(**saved));
+  if (models && !verify) return ask_models_again(*config, **log, partitions);
   outcome all;
   std::mutex mutex;
   std::atomic<int> next{0};
@@ -301,7 +303,8 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
   fmt::print("{} events in {} records of {} replayed: {} bars, {} feature vectors, {} signals, {} differences\n",
              all.events, all.records, counted(static_cast<std::size_t>(partitions), "partition"), all.bars, all.vectors,
              all.signals, all.differences);
-  return all.differences == 0 ? 0 : 1;
+  auto asked = models ? ask_models_again(*config, **log, partitions) : 0;
+  return all.differences == 0 ? asked : 1;
 }
 
 } // namespace
@@ -309,7 +312,7 @@ int replay(const std::string& config_path, bool verify, unsigned threads) {
 void add_replay(CLI::App& app, chosen_command& chosen) {
   struct options {
     std::string config;
-    bool verify = false;
+    bool verify = false, models = false;
     unsigned threads = 1;
   };
   auto o = std::make_shared<options>();
@@ -319,12 +322,14 @@ void add_replay(CLI::App& app, chosen_command& chosen) {
   verb->add_flag(
     "--verify", o->verify,
     "Compare every derived byte with what is stored, and count the differences, instead of printing what comes");
+  verb->add_flag("--models", o->models,
+                 "Ask the models again about the vectors whose answers are recorded, and say which answer differs");
   verb->add_option("--threads", o->threads, "Partitions replayed at a time")
     ->check(CLI::Range(1, 256))
     ->capture_default_str();
   verb->footer(
     "Exit code 1 if there is a difference.\nExample:\n  finstream replay --verify --config config/demo.yaml");
-  verb->callback([o, &chosen] { chosen = [o] { return replay(o->config, o->verify, o->threads); }; });
+  verb->callback([o, &chosen] { chosen = [o] { return replay(o->config, o->verify, o->models, o->threads); }; });
 }
 
 } // namespace finstream

@@ -29,7 +29,8 @@ using signals_by_name = std::map<signal_name, signal>;
 
 void add(signals_by_name& to, const std::vector<derived>& items) {
   for (auto& item : items)
-    if (auto* x = std::get_if<signal>(&item)) to.insert_or_assign({x->ts, x->provider, x->symbol, x->name}, *x);
+    if (auto* x = std::get_if<signal>(&item); x != nullptr && x->adapter == "rules")
+      to.insert_or_assign({x->ts, x->provider, x->symbol, x->name}, *x);
 }
 
 bool say_the_same(const signal& a, const signal& b) { return a.value == b.value && a.score == b.score; }

@@ -37,9 +37,12 @@ CAF_ADD_ATOM(finstream_verbs, finstream::verb, has_room, "has_room")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, obey, "obey")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, pace, "pace")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, grant, "grant")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, answer, "answer")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, answered, "answered")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::answers_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::chunk_part_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::stage_result_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::fresh_entries)

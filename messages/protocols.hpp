@@ -38,10 +38,15 @@ using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::ui
 // `committed` and `dealt_with`.
 using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_ptr, commit_listener>>;
 
+// Hears that all before this offset of topic `features` is dealt with: what its model said of it is in the log.
+using answer_listener = caf::typed_actor<caf::reacts_to<verb::answered, std::uint16_t, std::uint64_t>>;
+
 // The one writer of a partition. Consumers pull from it; it answers when there is something.
 using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
                                         caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
+                                        // What a model said: written once, however often it is handed in.
+                                        caf::reacts_to<verb::answer, answers_ptr, answer_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
                                         // INTERNAL: log the passing of time; try again to write.
@@ -95,6 +100,11 @@ using job_keeper_actor = caf::typed_actor<
 using store_writer_actor = caf::typed_actor<
   // INTERNAL: look for something to write.
   caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
+// Features -> what a trained model says of them.
+using model_actor = caf::typed_actor<
+  // INTERNAL: look for appenders that have come back.
+  caf::reacts_to<verb::pulse>>::extend_with<derived_reader>::extend_with<answer_listener>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

@@ -1,7 +1,6 @@
 #include "actors/logic/rule_stage.hpp"
 
-#include "messages/schema/schema.hpp"
-#include "messages/value/bytes.hpp"
+#include "actors/logic/signal_id.hpp"
 
 #include <algorithm>
 
@@ -15,22 +14,6 @@ double as_double(decimal x) { return static_cast<double>(x.units) / static_cast<
 
 bool applies_to(const signal_rule& rule, const std::string& symbol) {
   return rule.symbols.empty() || std::find(rule.symbols.begin(), rule.symbols.end(), symbol) != rule.symbols.end();
-}
-
-// Event time only moves forward here, but two times can be further apart than a span can say.
-bool is_within(timestamp from, timestamp to, nanoseconds span) {
-  return static_cast<std::uint64_t>(to.ns) - static_cast<std::uint64_t>(from.ns) < static_cast<std::uint64_t>(span);
-}
-
-std::string id_of(const signal& x) {
-  std::string bytes;
-  byte_writer out{bytes};
-  out.text(x.name);
-  out.number(x.maker);
-  out.text(x.provider);
-  out.text(x.symbol);
-  out.signed_number(x.ts.ns);
-  return hash_text_128_hex(bytes);
 }
 
 } // namespace

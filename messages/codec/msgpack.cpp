@@ -173,6 +173,7 @@ std::string to_msgpack(const source_event& x) { return pack_one(x); }
 std::string to_msgpack(const feature_vector& x) { return pack_one(x); }
 std::string to_msgpack(const signal& x) { return pack_one(x); }
 std::string to_msgpack(const stage_rules& x) { return pack_one(x); }
+std::string to_msgpack(const answers& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
@@ -188,6 +189,7 @@ expected<signal> signal_from_msgpack(std::string_view bytes) { return unpack_one
 expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes) {
   return unpack_one<stage_rules>(bytes, "start of the node");
 }
+expected<answers> answers_from_msgpack(std::string_view bytes) { return unpack_one<answers>(bytes, "model's answer"); }
 
 // [[tag, message], ...]: flat, as tag, message, tag, message ...
 std::string to_msgpack(const std::vector<derived>& xs) {

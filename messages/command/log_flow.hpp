@@ -2,6 +2,7 @@
 // process only, so they share memory instead of being serialised.
 #pragma once
 
+#include "messages/event/answers.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
@@ -33,9 +34,10 @@ struct log_entry {
   std::uint32_t count = 1;
   std::uint8_t kind = 0; // record_kind
   timestamp log_ts;
-  batch_ptr events;    // record_kind::events
-  source_event source; // record_kind::source
-  stage_rules rules;   // record_kind::start, rules
+  batch_ptr events;     // record_kind::events
+  source_event source;  // record_kind::source
+  stage_rules rules;    // record_kind::start, rules
+  answers_ptr answered; // record_kind::answers
 
   std::uint64_t next() const { return offset + count; }
 };
@@ -54,6 +56,7 @@ struct stage_step {
   std::uint64_t cause = 0; // offset in topic `events`
   timestamp log_ts;
   std::optional<stage_rules> rules; // these hold from here on
+  answers_ptr answered;             // what a model said, if the entry is that
   std::vector<derived> bars;        // and ends of intervals
   std::vector<derived> features;
   std::vector<derived> signals;

@@ -14,6 +14,7 @@ std::string_view to_string(sys_kind kind) {
   case sys_kind::limit_reached: return "limit_reached";
   case sys_kind::storage: return "storage";
   case sys_kind::node: return "node";
+  case sys_kind::model: return "model";
   }
   return "unknown";
 }

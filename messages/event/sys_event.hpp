@@ -23,6 +23,7 @@ enum class sys_kind : std::uint8_t {
   limit_reached = 7,
   storage = 8, // torn tail cut, disk full
   node = 9,    // started, draining, stopped
+  model = 10,  // a model that keeps failing is not asked for a while, or is asked again
 };
 std::string_view to_string(sys_kind kind);
 

@@ -1,5 +1,6 @@
 #include "messages/schema/schema.hpp"
 
+#include "messages/event/answers.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
@@ -92,6 +93,7 @@ std::string hash_text_128_hex(std::string_view text) {
 
 std::string schema_list() {
   std::string out;
+  add(out, "answers", schema_of<answers>("answers"));
   add(out, "bar", schema_of<bar>("bar"));
   add(out, "dead_letter", schema_of<dead_letter>("dead_letter"));
   add(out, "end_of_interval", schema_of<end_of_interval>("end_of_interval"));

@@ -49,6 +49,7 @@ enum class record_kind : std::uint8_t {
   outputs = 5,     // items of a derived topic, messages/codec/msgpack.hpp
   dead_letter = 6, // msgpack
   rules = 7,       // the rules have changed: stage_rules, msgpack
+  answers = 8,     // what a trained model said when it was asked, msgpack
 };
 
 enum class durability : std::uint8_t {

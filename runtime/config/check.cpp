@@ -136,7 +136,8 @@ void check_features(const settings& x, const complaint& complain) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < x.features.windows.size(); ++i) check_window(x.features, i, names, complain);
   // Who computes nothing need not say of which bars.
-  auto used = !x.features.windows.empty() || x.inference.rules.enabled;
+  auto used = !x.features.windows.empty() || x.inference.rules.enabled || x.inference.sklearn.enabled ||
+              x.inference.xgboost.enabled;
   auto& intervals = x.windows.intervals;
   if (used && std::find(intervals.begin(), intervals.end(), x.features.interval) == intervals.end())
     complain(
@@ -150,9 +151,11 @@ void check_inference(const inference_settings& x, const complaint& complain) {
   if (x.rules.enabled && x.rules.file.empty())
     complain("inference.adapters.rules", "rules are enabled, but `inference.adapters.rules.file` does not say where "
                                          "they are");
-  if (x.sklearn.enabled)
-    complain("inference.adapters.sklearn.enabled",
-             "key `inference.adapters.sklearn.enabled` must be false: models are not there yet");
+  for (auto [name, model] : {std::pair{"sklearn", &x.sklearn}, std::pair{"xgboost", &x.xgboost}})
+    if (model->enabled && model->model_path.empty())
+      complain(
+        fmt::format("inference.adapters.{}", name),
+        fmt::format("the model is enabled, but `inference.adapters.{}.model_path` does not say where it is", name));
 }
 
 } // namespace

@@ -47,7 +47,10 @@ expected<settings> load_settings(const std::string& path, const environment& env
   auto yaml = read_config_file(path, "config file");
   if (!yaml) return tl::unexpected{yaml.error()};
   auto out = parse_settings(*yaml, path, env, notes);
-  if (out) out->inference.rules.file = beside(path, out->inference.rules.file);
+  if (out)
+    for (auto* file :
+         {&out->inference.rules.file, &out->inference.sklearn.model_path, &out->inference.xgboost.model_path})
+      *file = beside(path, *file);
   return out;
 }
 

@@ -36,5 +36,7 @@ std::uint64_t semantic_hash(const settings& x);
 std::uint64_t features_hash(const settings& x);
 // Of what decides a signal, features and rules included: in every signal.
 std::uint64_t signals_hash(const settings& x, const std::vector<rule_settings>& rules);
+// The same of a model's: features, and what the config says of its signals. The model itself is named by its own hash.
+std::uint64_t model_signals_hash(const settings& x, const model_adapter_settings& model);
 
 } // namespace finstream

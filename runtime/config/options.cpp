@@ -141,17 +141,58 @@ void add_stores(table& out, store_settings& x) {
            });
 }
 
+void add_model(table& out, model_adapter_settings& x, const std::array<std::string_view, 5>& paths, stage decides) {
+  add(
+    out,
+    {
+      deciding(decides, plain(paths[0], x.enabled, "Whether this model is asked about each feature vector.")),
+      text(paths[1], x.model_path, text_form::free,
+           "The model, with its card beside it (docs/models.md). A relative path is meant as that of the rules. A "
+           "change of the file needs a restart."),
+      number(paths[2], x.deadline_ms, 1, 4000,
+             "How long one call may take; later than that there is no answer, and rules go on alone. A node that is "
+             "told to stop waits for the call under way, and has five seconds for all it does then."),
+      plain(paths[3], x.emit,
+            "Whether a signal comes when a prediction becomes sure, or sure of another value, or at each bar of "
+            "which it is sure."),
+      span(paths[4], x.cooldown, 0, longest_span, "For this long after a signal a series has no other of this model."),
+    });
+}
+
 void add_inference(table& out, inference_settings& x) {
+  add(out, {
+             deciding(stage::signals, plain("inference.adapters.rules.enabled", x.rules.enabled,
+                                            "Whether rules are asked about each feature vector.")),
+             text("inference.adapters.rules.file", x.rules.file, text_form::free,
+                  "The rules. A relative path is meant from the folder of this file or, if it is not there, from the "
+                  "working directory."),
+           });
+  add_model(out, x.sklearn,
+            {"inference.adapters.sklearn.enabled", "inference.adapters.sklearn.model_path",
+             "inference.adapters.sklearn.deadline_ms", "inference.adapters.sklearn.emit",
+             "inference.adapters.sklearn.cooldown"},
+            stage::signals);
+  // Rules are the same with it and without, and what a model's signals rest on is recorded with its answers.
+  add_model(out, x.xgboost,
+            {"inference.adapters.xgboost.enabled", "inference.adapters.xgboost.model_path",
+             "inference.adapters.xgboost.deadline_ms", "inference.adapters.xgboost.emit",
+             "inference.adapters.xgboost.cooldown"},
+            stage::none);
   add(out,
       {
-        deciding(stage::signals, plain("inference.adapters.rules.enabled", x.rules.enabled,
-                                       "Whether rules are asked about each feature vector.")),
-        text("inference.adapters.rules.file", x.rules.file, text_form::free,
-             "The rules. A relative path is meant from the folder of this file or, if it is not there, from the "
-             "working directory."),
-        deciding(stage::signals, plain("inference.adapters.sklearn.enabled", x.sklearn.enabled,
-                                       "Whether a model is asked. Models are not there yet, so it must be false.")),
-        text("inference.adapters.sklearn.model_path", x.sklearn.model_path, text_form::free, "The model."),
+        number("inference.models.max_age_ms", x.models.max_age_ms, 1, day_ms,
+               "Vectors that have been in the log for longer are passed over: a prediction for a bar long gone is "
+               "of no use, and would hold up those that are from being made."),
+        number("inference.models.max_batch_rows", x.models.max_batch_rows, 1, 4096,
+               "Vectors of one call. A call that fails costs as many, and 4096 are what a worker's pipe carries in "
+               "milliseconds."),
+        number("inference.models.breaker_failures", x.models.breaker_failures, 1, 1000,
+               "Calls that fail in a row before the model is not asked for a while."),
+        number("inference.models.breaker_open_ms", x.models.breaker_open_ms, 1, hour_ms,
+               "How long it is not asked, the first time. Each time it fails again this doubles, up to five "
+               "minutes."),
+        text("inference.models.python", x.models.python, text_form::any,
+             "The Python that models of sklearn are answered by. It needs sklearn, msgpack and xxhash."),
       });
 }
 
@@ -222,7 +263,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> sections
   {"inference", "What makes signals of features."},
   {"inference.adapters", "Each can be on or off by itself."},
   {"inference.adapters.rules", "Conditions over features, in a file of their own."},
-  {"inference.adapters.sklearn", "A trained model."},
+  {"inference.adapters.sklearn", "A trained model of scikit-learn, answered for by a worker of its own."},
+  {"inference.adapters.xgboost", "A trained model of xgboost, computed by the node."},
+  {"inference.models", "What holds for all models."},
   {"stores", "Stores outside the log, written from it: a database that is down costs a lag and nothing else."},
   {"stores.postgres", "PostgreSQL, with TimescaleDB where it is installed."},
   {"source_sets", "Providers whose events make one bar series together. Others have a series each."},

@@ -87,4 +87,9 @@ std::uint64_t signals_hash(const settings& x, const std::vector<rule_settings>& 
   return hash_of(canonical(x, stage::signals) + "rules=" + canonical(rules) + "\n");
 }
 
+std::uint64_t model_signals_hash(const settings& x, const model_adapter_settings& model) {
+  return hash_of(canonical(x, stage::features) + "model=" + (model.emit == rule_emit::level ? "level," : "edge,") +
+                 std::to_string(model.cooldown) + "\n");
+}
+
 } // namespace finstream

@@ -101,22 +101,39 @@ struct rules_adapter_settings {
   friend bool operator==(const rules_adapter_settings&, const rules_adapter_settings&) = default;
 };
 
+// When a rule or a model gives a signal: where its condition becomes true, or at each bar while it is.
+enum class rule_emit : std::uint8_t { edge, level };
+
 struct model_adapter_settings {
-  bool enabled = false; // there is no adapter for models as yet
+  bool enabled = false;
   std::string model_path;
+  int deadline_ms = 250; // of one call: many times what a batch takes, and far less than a bar
+  rule_emit emit = rule_emit::edge;
+  nanoseconds cooldown = 0;
 
   friend bool operator==(const model_adapter_settings&, const model_adapter_settings&) = default;
+};
+
+struct model_limit_settings {
+  int max_age_ms = 30'000;                 // of a vector: a prediction for a bar long gone is of no use
+  std::uint64_t max_batch_rows = 1000;     // of one call: it takes a millisecond or two, and is lost if it fails
+  int breaker_failures = 5;                // in a row, and the model is not asked for a while
+  int breaker_open_ms = 5000;              // the first time; it doubles
+  std::string python = "/usr/bin/python3"; // of sklearn: the one that python3-sklearn is installed for
+
+  friend bool operator==(const model_limit_settings&, const model_limit_settings&) = default;
 };
 
 struct inference_settings {
   rules_adapter_settings rules;
   model_adapter_settings sklearn;
+  model_adapter_settings xgboost;
+  model_limit_settings models;
 
   friend bool operator==(const inference_settings&, const inference_settings&) = default;
 };
 
 // One rule of the file of rules. It is not part of `settings`: rules_file.hpp reads it.
-enum class rule_emit : std::uint8_t { edge, level };
 struct rule_settings {
   std::string name;
   std::string condition;

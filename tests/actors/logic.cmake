@@ -16,6 +16,7 @@ finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
          features_recorded:actors/logic_features_recorded.cpp
          rules:actors/logic_rules.cpp
          rules_checkpoint:actors/logic_rules_checkpoint.cpp
+         answers:actors/logic_answers.cpp
          rule_names:actors/logic_rule_names.cpp
          source_clock:actors/logic_source_clock.cpp
          event_memory:actors/logic_event_memory.cpp

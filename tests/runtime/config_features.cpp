@@ -109,16 +109,19 @@ CAF_TEST(features are computed of bars that are built) {
   CAF_CHECK_EQUAL(message_of("windows: {intervals: [5s]}\n"), ""); // nothing is computed
 }
 
-CAF_TEST(rules that are enabled need a file and models are not there yet) {
+CAF_TEST(rules and models that are enabled need a file) {
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    rules: {enabled: true}\n"),
                   "t.yaml:3:12: rules are enabled, but `inference.adapters.rules.file` does not say where they are");
-  CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    sklearn: {enabled: true, model_path: m.pkl}\n"),
-                  "t.yaml:3:24: key `inference.adapters.sklearn.enabled` must be false: models are not there yet");
+  CAF_CHECK_EQUAL(
+    message_of("inference:\n  adapters:\n    sklearn: {enabled: true}\n"),
+    "t.yaml:3:14: the model is enabled, but `inference.adapters.sklearn.model_path` does not say where it is");
+  CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    xgboost: {enabled: true, model_path: m.ubj, emit: level}\n"),
+                  "");
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    sklearn: {enabled: false, model_path: ''}\n"), "");
   CAF_CHECK_EQUAL(message_of("inference:\n  adapters:\n    rulez: {}\n"),
                   "t.yaml:3:5: key `inference.adapters.rulez` is not known; did you mean `rules`?");
   CAF_CHECK_EQUAL(message_of("inference:\n  rules: {}\n"),
-                  "t.yaml:2:3: key `inference.rules` is not known; known here: adapters");
+                  "t.yaml:2:3: key `inference.rules` is not known; known here: adapters, models");
 }
 
 CAF_TEST(the rules are looked for beside the config file and then where the program runs) {
@@ -177,6 +180,17 @@ CAF_TEST(each hash changes with what decides its stage or one before and with no
   decides_signals([](auto&, auto& r) { r[0].cooldown = 1; });
   decides_signals([](auto&, auto& r) { r[0].symbols = {"A", "B"}; });
   decides_signals([](auto&, auto& r) { std::swap(r[0], r[1]); });
+  std::set<std::uint64_t> models{model_signals_hash(base, {})};
+  auto decides_model = [&](auto change) {
+    auto x = base;
+    model_adapter_settings model;
+    change(x, model);
+    return models.insert(model_signals_hash(x, model)).second;
+  };
+  CAF_CHECK(decides_model([](auto&, auto& m) { m.emit = rule_emit::level; }));
+  CAF_CHECK(decides_model([](auto&, auto& m) { m.cooldown = second; }));
+  CAF_CHECK(decides_model([](auto& x, auto&) { x.features.windows[1].bars = 15; }));
+  CAF_CHECK(!decides_model([](auto& x, auto& m) { x.inference.rules.enabled = true, m.deadline_ms = 7; }));
   auto same = base; // what is said in another way is the same
   same.features.windows[0].kind = window_kind::vol;
   same.gateway.port = 1, same.inference.rules.file = "other";

@@ -113,7 +113,8 @@ settings random_settings(unsigned seed) {
     if (window.horizon != 0) window.bars = 0;
     if (window.kind != window_kind::rsi) window.mode = rsi_mode::wilder;
   }
-  x.inference.sklearn.enabled = false;
+  for (auto* model : {&x.inference.sklearn, &x.inference.xgboost})
+    if (model->model_path.empty()) model->enabled = false;
   return x;
 }
 
@@ -211,7 +212,9 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
   CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));
   CAF_CHECK_EQUAL(members<feature_window_settings>(), rows(feature_window_settings{}, ""));
-  CAF_CHECK_EQUAL(members<rules_adapter_settings>() + members<model_adapter_settings>(), rows(settings{}, "inference"));
+  CAF_CHECK_EQUAL(members<rules_adapter_settings>() + 2 * members<model_adapter_settings>() +
+                    members<model_limit_settings>(),
+                  rows(settings{}, "inference"));
   CAF_CHECK_EQUAL(members<store_settings>() - 1 + members<postgres_settings>(), rows(settings{}, "stores"));
   CAF_CHECK_EQUAL(members<rule_settings>(), rows(rule_settings{}, ""));
   CAF_CHECK_EQUAL(members<checkpoint_settings>(), rows(settings{}, "checkpoint"));
