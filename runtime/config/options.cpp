@@ -254,7 +254,7 @@ void add_limits(table& out, limit_settings& x) {
     });
 }
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 20> sections{{
+constexpr auto sections = std::to_array<std::pair<std::string_view, std::string_view>>({
   {"log", "The log goes to standard error."},
   {"scheduler", "The threads that run the actors."},
   {"bus", "The log of everything that happened, kept in the data directory."},
@@ -277,7 +277,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 20> sections
   {"supervisor", "Restarting what crashes."},
   {"gateway", "HTTP and WebSocket."},
   {"limits", "How much may be on its way at once. With these and the limits above, memory has a bound."},
-}};
+});
 
 } // namespace
 
