@@ -2,6 +2,7 @@
 
 #include "messages/codec/msgpack.hpp"
 #include "messages/value/bytes.hpp"
+#include "runtime/config/load.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
@@ -12,6 +13,11 @@ namespace finstream {
 namespace {
 constexpr auto retry_pause = std::chrono::milliseconds{500};
 constexpr std::size_t recovery_read_bytes = 4u << 20;
+
+template <class T> T must(expected<T> outcome, const char* what) {
+  if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
+  return std::move(*outcome);
+}
 } // namespace
 
 appender_state::~appender_state() {
@@ -22,6 +28,7 @@ void appender_state::prepare(node_context* context, std::uint16_t partition) {
   context_ = context;
   partition_ = partition;
   path_ = partition_path(partition, "appender");
+  config_hash_ = semantic_hash(*context->config);
 }
 
 appender_state::interface::behavior_type appender_state::behavior() {
@@ -38,6 +45,9 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::commit, const stage_result_ptr& what, const commit_listener& from) {
       take(result{what, from});
     },
+    [this](verb::set_aside, const set_aside_ptr& what, const set_aside_listener& from) {
+      take(aside{what, from});
+    },
     [this](verb::obey) { take(rules_change{}); },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
@@ -50,15 +60,15 @@ appender_state::interface::behavior_type appender_state::behavior() {
 // Finds the log's end, and which events the last stretch of it holds, so that they are known again. Throws on a log
 // that cannot be read: the supervisor says so and, after some tries, gives up with that reason.
 void appender_state::recover() {
+  written_ = &context_->metrics->log_records(partition_);
+  write_seconds_ = &context_->metrics->write_seconds();
   auto& log = *context_->log;
-  auto must = [&](auto outcome, const char* what) {
-    if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
-    return std::move(*outcome);
-  };
   auto range = must(log.range(topic::events, partition_), "the log's range");
   next_event_ = range.next;
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
+  letters_.emplace(context_, partition_);
+  if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.
   auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
   next_letter_ = letters.next;
@@ -67,18 +77,7 @@ void appender_state::recover() {
       last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
-  auto offset = std::max(range.head, range.next > horizon ? range.next - horizon : 0);
-  while (offset < range.next) {
-    for (auto& r : must(log.read(topic::events, partition_, offset, recovery_read_bytes), "the log's last events")) {
-      offset = r.next();
-      last_log_ts_ = std::max(last_log_ts_, r.log_ts);
-      if (r.kind != record_kind::events) continue;
-      auto entry = must(to_log_entry(std::move(r)), "the log's last events");
-      memory_->insert(*entry->events, duplicates_);
-    }
-  }
-  written_ = &context_->metrics->log_records(partition_);
-  write_seconds_ = &context_->metrics->write_seconds();
+  remember_events(std::max(range.head, range.next > horizon ? range.next - horizon : 0), range.next);
   // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
   // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
@@ -89,6 +88,38 @@ void appender_state::recover() {
   }
 }
 
+void appender_state::remember_events(std::uint64_t from, std::uint64_t to) {
+  auto& log = *context_->log;
+  auto left_out = must(set_aside_records::load(log, partition_), "what was set aside");
+  while (from < to) {
+    for (auto& r : must(log.read(topic::events, partition_, from, recovery_read_bytes), "the log's last events")) {
+      from = r.next();
+      last_log_ts_ = std::max(last_log_ts_, r.log_ts);
+      if (r.kind != record_kind::events) continue;
+      if (auto entry = read_back(std::move(r), left_out)) memory_->insert(*entry->events, duplicates_);
+    }
+  }
+}
+
+// Null: nobody can read it, and it is set aside.
+log_entry_ptr appender_state::read_back(record from, const set_aside_records& left_out) {
+  auto offset = from.offset;
+  auto entry = to_log_entry(std::move(from));
+  if (entry) return *entry;
+  if (left_out.is_unseen(offset)) return nullptr;
+  auto& crashes = context_->figures->crashes;
+  auto now = context_->time->now();
+  crashes.note(partition_, {offset, line_stage::window, entry.error().message, 1, now, now});
+  auto poison = crashes.at_least(partition_, context_->config->supervisor.poison_after);
+  if (!poison) throw std::runtime_error("the log's last events: " + entry.error().message);
+  auto& config = *context_->config;
+  auto request = must(poison_letter(*context_->log, partition_, *poison, config.limits.dead_letter_bytes, config_hash_),
+                      "the record to set aside");
+  aside x{std::make_shared<set_aside_request>(std::move(request)), {}};
+  if (!write(x)) throw std::runtime_error("a record cannot be set aside while the log cannot be written");
+  return nullptr;
+}
+
 void appender_state::become_ready() {
   recovered_ = true;
   ++context_->figures->partitions_recovered;
@@ -97,8 +128,9 @@ void appender_state::become_ready() {
 // ---- writing
 
 void appender_state::on_append(chunk_part_ptr what, std::uint64_t number, append_listener from) {
-  part x{what, nullptr, number, std::move(from)};
+  part x{what, nullptr, what->raw, number, std::move(from)};
   if (what->events) x.fresh = without_duplicates(what->events);
+  if (x.raw && !duplicates_.empty()) x.raw = std::make_shared<raw_lines>(x.raw->without(duplicates_));
   take(std::move(x));
 }
 
@@ -178,8 +210,9 @@ bool appender_state::write(part& x) {
     entries[i]->kind = static_cast<std::uint8_t>(tx.appends[i].kind);
     entries[i]->log_ts = log_ts;
   }
-  for (auto& letter : x.what->dead_letters)
-    tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
+  if (x.raw && x.fresh)
+    tx.appends.push_back(lines_record(partition_, log_ts, next_event_ + x.what->before.size(), *x.raw));
+  letters_->add_to(tx, x.what->dead_letters, log_ts);
   std::string last_part;
   byte_writer out{last_part};
   out.number(x.what->sender), out.number(x.number);
@@ -190,19 +223,10 @@ bool appender_state::write(part& x) {
   last_part_[x.what->feed] = {x.what->sender, x.number};
   if (x.fresh) context_->figures->events += x.fresh->rows.size();
   context_->figures->dead_letters += x.what->dead_letters.size();
-  if (!x.what->dead_letters.empty()) trim_dead_letters(offsets.back() + 1);
+  letters_->on_written();
   remember(std::move(entries), offsets);
   self_->send(x.from, verb::appended_v, partition_, x.number);
   return true;
-}
-
-// Only so many are kept; a tenth more may pile up before the oldest go, so that trimming stays rare.
-void appender_state::trim_dead_letters(std::uint64_t next) {
-  auto kept = context_->config->limits.dead_letters;
-  auto range = context_->log->range(topic::dead_letters, partition_);
-  if (!range || next < range->head + kept + kept / 10) return;
-  if (auto trimmed = context_->log->trim(topic::dead_letters, partition_, next - kept); !trimmed)
-    log::warning(path_, "old dead letters cannot be trimmed: {}", trimmed.error().message);
 }
 
 bool appender_state::write(result& x) {
@@ -215,6 +239,36 @@ bool appender_state::write(result& x) {
   open_windows_ = x.what->open_windows;
   self_->send(x.from, verb::committed_v, x.what->dealt_with);
   return true;
+}
+
+// Asked for twice, it is written once. What a record gave may be written already, if it crashes its stage after a
+// change of ours: then it cannot be left out any more, or the log would hold what no replay gives.
+bool appender_state::write(aside& x) {
+  auto& what = *x.what;
+  auto answer = [&](bool done) {
+    return x.from ? self_->send(x.from, verb::set_aside_v, what.key, done) : void(), true;
+  };
+  if (what.from && what.letter.cause_offset < derived_->dealt_with()) {
+    log::error(path_, "the record at offset {} crashes its stage, and what it gave is in the log: it is not set aside",
+               what.letter.cause_offset);
+    return answer(false);
+  }
+  auto known = must(context_->log->get(set_aside_table, what.key), "what was set aside");
+  auto record = set_aside_write(what, next_letter_);
+  if (known && known->front() <= record.value->front()) return answer(true);
+  transaction tx;
+  letters_->add_to(tx, {what.letter}, next_log_ts());
+  tx.writes.push_back(std::move(record));
+  std::vector<std::uint64_t> offsets;
+  if (!put(std::move(tx), offsets)) return false;
+  letters_->on_written();
+  ++context_->figures->dead_letters;
+  context_->metrics->set_aside(what.letter.stage).add();
+  context_->metrics->errors(what.letter.stage, std::string{to_string(what.letter.code)}).add();
+  if (what.from) context_->figures->crashes.forget(partition_);
+  log::error(path_, "set aside {} at offset {}: {}; `finstream dlq show dead_letters/{}/{}` shows it",
+             what.letter.cause_topic, what.letter.cause_offset, what.letter.reason, partition_, offsets.front());
+  return answer(true);
 }
 
 bool appender_state::write(node_start&) {

@@ -8,7 +8,9 @@
 
 #include "actors/context.hpp"
 #include "actors/derived_writer.hpp"
+#include "actors/letter_keeper.hpp"
 #include "actors/logic/event_memory.hpp"
+#include "actors/set_aside.hpp"
 #include "messages/protocols.hpp"
 
 #include <deque>
@@ -29,7 +31,8 @@ struct appender_state {
 private:
   struct part {
     chunk_part_ptr what;
-    batch_ptr fresh; // its events without duplicates; null if none is left
+    batch_ptr fresh;                      // its events without duplicates; null if none is left
+    std::shared_ptr<const raw_lines> raw; // of these, or null
     std::uint64_t number = 0;
     append_listener from;
   };
@@ -38,13 +41,17 @@ private:
     commit_listener from;
     std::optional<derived_writer::output> output = {}; // of it; at the first attempt to write it
   };
+  struct aside {
+    set_aside_ptr what;
+    set_aside_listener from;
+  };
   struct node_start {};
   struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, node_start, rules_change, time_passed>;
+  using work = std::variant<part, result, aside, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -57,7 +64,8 @@ private:
 
   void recover();
   void become_ready();
-  void trim_dead_letters(std::uint64_t next);
+  void remember_events(std::uint64_t from, std::uint64_t to);
+  log_entry_ptr read_back(record from, const set_aside_records& left_out);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
   void on_pull(std::uint64_t offset, entry_reader reader);
   void on_pull(derived_topic where, std::uint64_t offset, derived_reader reader);
@@ -69,6 +77,7 @@ private:
   std::string last_part_key(const std::string& feed) const;
   bool write(part& x);
   bool write(result& x);
+  bool write(aside& x);
   bool write(node_start& x);
   bool write(rules_change& x);
   bool write(time_passed& x);
@@ -87,6 +96,7 @@ private:
   std::string path_;
   std::optional<event_memory> memory_;
   std::optional<derived_writer> derived_;
+  std::optional<letter_keeper> letters_;
   std::vector<std::uint32_t> duplicates_;
   std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;
@@ -98,6 +108,7 @@ private:
   std::uint64_t next_event_ = 0, next_letter_ = 0; // where their topics end, as far as this actor knows
   std::vector<waiting_for_entries> readers_;
   std::vector<waiting_for_derived> derived_readers_;
+  std::uint64_t config_hash_ = 0; // for letters
   metrics::counter* written_ = nullptr;
   metrics::histogram* write_seconds_ = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include "actors/log_entries.hpp"
 #include "messages/codec/json.hpp"
+#include "runtime/config/load.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
@@ -73,6 +74,9 @@ void ingestor_state::start() {
   parsing.max_future = context_->config->windows.max_future_ms * millisecond;
   parsing.max_line_bytes = feed_->max_line_bytes;
   parsing.max_keys = feed_->max_keys;
+  parsing.max_dead_letter_bytes = feed_->raw == raw_capture::off ? 0 : limits.dead_letter_bytes;
+  parsing.config_hash = semantic_hash(*context_->config);
+  parsing.keep_lines = feed_->raw == raw_capture::all;
   parser_.emplace(parsing);
 
   child_options options;
@@ -248,6 +252,8 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   };
   for (std::size_t p = 0; p < parsed.batches.size(); ++p)
     if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
+  for (std::size_t p = 0; p < parsed.lines_of_events.size(); ++p)
+    if (parsed.lines_of_events[p]) part(p).raw = std::move(parsed.lines_of_events[p]);
   for (auto& control : parsed.controls) {
     said_eof_ = said_eof_ || control.event.change == source_change::eof;
     // A hole is known before the events that close windows over it.
@@ -264,7 +270,7 @@ void ingestor_state::note_bad_lines(const std::vector<dead_letter>& letters) {
   bad_lines_ += letters.size();
   if (!letters.empty()) last_bad_line_ = letters.back().reason;
   if (auto told = bad_lines_told_.add(letters.size(), context_->time->monotonic()))
-    log::warning(path_, "{} bad lines, the last: {}; `finstream dead-letters` shows them", *told, last_bad_line_);
+    log::warning(path_, "{} bad lines, the last: {}; `finstream dlq list` shows them", *told, last_bad_line_);
 }
 
 std::string ingestor_state::why_not_ready() const {

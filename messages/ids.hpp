@@ -33,11 +33,13 @@ CAF_ADD_ATOM(finstream_verbs, finstream::verb, closed, "closed")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, ask, "ask")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, has_room, "has_room")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, obey, "obey")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, set_aside, "set_aside")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::chunk_part_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::stage_result_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::set_aside_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::fresh_entries)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::fresh_derived)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::feed_lines)

@@ -34,6 +34,9 @@ using entry_reader = caf::typed_actor<caf::reacts_to<fresh_entries>>;
 using derived_reader = caf::typed_actor<caf::reacts_to<fresh_derived>>;
 using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::uint64_t>>;
 
+// Hears what became of what it asked to have set aside, by its key: whether it is.
+using set_aside_listener = caf::typed_actor<caf::reacts_to<verb::set_aside, std::string, bool>>;
+
 // Takes what the stages before it made of the log. At the end of the line the appender writes it, and answers with
 // `committed` and `dealt_with`.
 using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_ptr, commit_listener>>;
@@ -42,6 +45,8 @@ using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_
 using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
                                         caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
+                                        // Writes the letter, once for each key.
+                                        caf::reacts_to<verb::set_aside, set_aside_ptr, set_aside_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
                                         // INTERNAL: log the passing of time; try again to write.
@@ -50,7 +55,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
 // Events -> bars of one partition.
 using window_actor = caf::typed_actor<
   // INTERNAL: time for a checkpoint.
-  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::extend_with<managed>;
+  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::
+  extend_with<set_aside_listener>::extend_with<managed>;
 
 // Bars -> features, and features -> signals. They act on what they are handed, and hand it on.
 using features_actor = result_taker::extend_with<managed>;
@@ -77,7 +83,7 @@ using hub_actor = caf::typed_actor<
 // The log -> a store outside it.
 using store_writer_actor = caf::typed_actor<
   // INTERNAL: look for something to write.
-  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+  caf::reacts_to<verb::pulse>>::extend_with<set_aside_listener>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<
