@@ -21,3 +21,11 @@ finstream_scenario(lineage_of_bars 300 lineage.py)
 finstream_scenario(disk_full 600 disk_full.py)
 finstream_scenario(postgres_store 300 postgres.py)
 finstream_scenario(signals 180 signals.py)
+finstream_scenario(letters_poison 300 letters.py poison)
+finstream_scenario(letters_raw_lines 180 letters.py raw_lines)
+finstream_scenario(letters_purge 180 letters.py purge)
+finstream_scenario(letters_undeliverable 300 letters.py undeliverable)
+
+# Writes what no node would write, for the scenario of poison.
+add_executable(poison_writer scenarios/poison_writer.cpp)
+target_link_libraries(poison_writer PRIVATE finstream_bus)
