@@ -67,6 +67,8 @@ void appender_state::recover() {
   next_event_ = range.next;
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
+  if (auto pruned = prune_set_aside(log, partition_); !pruned)
+    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
   letters_.emplace(context_, partition_);
   if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.

@@ -35,6 +35,10 @@ std::string set_aside_key(std::uint16_t partition, std::uint64_t offset); // of 
 std::string set_aside_key(const std::string& store, topic where, std::uint16_t partition, std::uint64_t offset);
 table_write set_aside_write(const set_aside_request& what, std::uint64_t letter);
 
+// Forgets what nobody will meet again: records that are trimmed, and rows that their store has come past. For the
+// partition's writer. Errors: those of the log.
+expected<void> prune_set_aside(bus& log, std::uint16_t partition);
+
 // The record at which `what` happened, with its bytes as far as they are kept; the letter's time is that of the last
 // crash. Errors: those of the log.
 expected<set_aside_request> poison_letter(const bus& log, std::uint16_t partition, const crash_book::crash& what,

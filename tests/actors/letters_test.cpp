@@ -2,6 +2,7 @@
 #define CAF_SUITE letters
 
 #include "actors/refused_rows.hpp"
+#include "actors/set_aside.hpp"
 #include "actors/store_writer.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "runtime/store/letter_store.hpp"
@@ -267,6 +268,36 @@ CAF_TEST(a row is set aside once though the writer is killed at every moment) {
   w.pass(20 * second);
   CAF_CHECK_EQUAL(w.letters(topic::dead_letters).size(), 1u);
   CAF_CHECK_EQUAL(w.stored_bars(), 2u);
+}
+
+CAF_TEST(what was set aside is forgotten when nobody meets it again) {
+  world w;
+  transaction tx;
+  for (int i = 0; i < 4; ++i) {
+    tx.appends.push_back({topic::events, 0, record_kind::clock, 1, at("09:30:00"), ""});
+    tx.appends.push_back({topic::bars, 0, record_kind::outputs, 1, at("09:30:00"), to_msgpack(std::vector<derived>{})});
+  }
+  for (std::uint64_t offset : {1u, 3u}) {
+    for (auto& key : {set_aside_key(0, offset), set_aside_key(1, offset), set_aside_key("pg", topic::bars, 0, offset)})
+      tx.writes.push_back(set_aside_write({key, 0, {}, line_stage::features}, offset));
+  }
+  CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
+  auto keys = [&] {
+    std::vector<std::string> out;
+    CAF_CHECK(w.log.scan(set_aside_table, "", "", [&](std::string_view key, std::string_view) {
+                     return out.emplace_back(key), true;
+                   }).has_value());
+    return out;
+  };
+  CAF_CHECK(prune_set_aside(w.log, 0).has_value());
+  CAF_CHECK_EQUAL(keys().size(), 6u);
+  transaction passed;
+  passed.commits.push_back({"pg", topic::bars, 0, 2});
+  CAF_REQUIRE(w.log.write(std::move(passed)).has_value());
+  CAF_REQUIRE(w.log.trim(topic::events, 0, 3).has_value());
+  CAF_CHECK(prune_set_aside(w.log, 0).has_value());
+  CAF_CHECK_EQUAL(keys(), (std::vector<std::string>{set_aside_key(0, 3), set_aside_key(1, 1), set_aside_key(1, 3),
+                                                    set_aside_key("pg", topic::bars, 0, 3)}));
 }
 
 CAF_TEST(without its appender the writer waits and with it goes on) {

@@ -5,6 +5,8 @@
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
 
+#include <map>
+
 using namespace finstream;
 using namespace finstream::test;
 
@@ -29,7 +31,11 @@ struct trading_world : world {
       auto when = at("09:30:00") + now * second;
       std::vector<happening> events{trade(when, std::to_string(100 + now % 7), "2", now)};
       if (now % 20 == 15) events.push_back(trade(when - 12 * second, "1", "1", 1'000'000 + now)); // late
-      tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
+      auto part = std::make_shared<chunk_part>(*part_of(events));
+      auto lines = std::make_shared<raw_lines>();
+      for (auto& row : part->events->rows) lines->add("line of " + std::to_string(row.seq));
+      part->raw = lines;
+      tell(appender, verb::append_v, chunk_part_ptr{part}, ++number, feed.as<append_listener>());
       pass(5 * second);
     }
   }
@@ -80,6 +86,29 @@ CAF_TEST(a log is cut at a base from which what is left can be gone over again) 
   CAF_CHECK(w.time.now() - oldest >= 10 * minutes * second);
   CAF_CHECK(w.time.now() - oldest <= 13 * minutes * second);
   w.check_replay();
+}
+
+CAF_TEST(the lines of events are kept as long as the events) {
+  trading_world w;
+  w.trade_for(25 * minutes);
+  auto events = w.range(topic::events);
+  CAF_CHECK_LESS(0u, events.head);
+  CAF_CHECK_LESS(0u, w.range(topic::raw).head);
+  std::map<std::uint64_t, std::string> line_at;
+  for (auto& r : w.records(topic::raw)) {
+    auto lines = decode_lines(r.payload).value();
+    CAF_CHECK_EQUAL(r.count, lines.lengths.size());
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < lines.lengths.size(); begin += lines.lengths[i++])
+      line_at[lines.first_offset + i] = lines.bytes.substr(begin, lines.lengths[i]);
+  }
+  std::size_t seen = 0;
+  for (auto& entry : w.entries()) {
+    if (!entry->events) continue;
+    for (std::size_t i = 0; i < entry->events->rows.size(); ++i, ++seen)
+      CAF_CHECK_EQUAL(line_at[entry->offset + i], "line of " + std::to_string(entry->events->rows[i].seq));
+  }
+  CAF_CHECK(line_at.size() == seen && seen > 100); // and none of events that are gone
 }
 
 CAF_TEST(a log that was cut goes on after a crash) {

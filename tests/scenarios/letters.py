@@ -85,6 +85,9 @@ def poison(programs):
         check(node.verify(threads=2) == count, "the replay does not go over every event")
         shown = node.tool("dlq", "show", kept["window"]["id"])
         check("poison" in shown and f"events/1/{offsets['window']} of the log" in shown, shown)
+        last = json.loads(node.tool("signals", "--format", "json").splitlines()[-1])
+        found = json.loads(node.tool("lineage", last["signal_id"], "--format", "json"))
+        check(found["rule"] and all(bar["complete"] for bar in found["bars"]), f"the lineage of a signal behind the poison: {found}")
         node.tool("whatif", "--rules", os.path.join(directory, "rules.yaml"))
     shutil.rmtree(directory, ignore_errors=True)
 
