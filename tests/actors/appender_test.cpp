@@ -412,11 +412,11 @@ CAF_TEST(of the lines of events those of duplicates are left out) {
   auto records = w.records(topic::raw);
   CAF_REQUIRE_EQUAL(records.size(), 1u);
   auto kept = decode_lines(records[0].payload).value();
-  auto& events = *w.entries().back();
-  CAF_CHECK_EQUAL(kept.first_offset, events.offset);
-  CAF_REQUIRE_EQUAL(kept.lengths.size(), events.events->rows.size());
+  auto events = w.entries().back();
+  CAF_CHECK_EQUAL(kept.first_offset, events->offset);
+  CAF_REQUIRE_EQUAL(kept.lengths.size(), events->events->rows.size());
   std::string wanted;
-  for (auto& row : events.events->rows) wanted += "line " + std::to_string(row.seq);
+  for (auto& row : events->events->rows) wanted += "line " + std::to_string(row.seq);
   CAF_CHECK_EQUAL(kept.bytes, wanted);
   CAF_CHECK(!wanted.empty() && kept.lengths.size() < lines->lengths.size());
 }
