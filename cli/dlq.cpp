@@ -11,7 +11,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <fmt/core.h>
 #include <limits>
 #include <map>
@@ -91,9 +90,6 @@ expected<opened_log> open_log(const options& o, bool to_write) {
   return out;
 }
 
-bool comes_before(const kept_letter& a, const kept_letter& b) { return a.what.seen_ts < b.what.seen_ts; }
-
-// A quote in the answer would be no one's: an empty feed is a dash.
 const std::string& or_dash(const std::string& text) {
   static const std::string dash = "-";
   return text.empty() ? dash : text;
@@ -117,24 +113,10 @@ int list(const options& o) {
   if (!query) return report(query.error()), 2;
   auto in = open_log(o, false);
   if (!in) return report(in.error());
-  // The heap's first is the oldest, which makes room.
-  std::vector<kept_letter> newest;
-  auto is_newer = [](auto& a, auto& b) { return comes_before(b, a); };
-  auto scanned = scan_letters(*in->log, in->partitions, *query, [&](kept_letter x) {
-    newest.push_back(std::move(x));
-    std::push_heap(newest.begin(), newest.end(), is_newer);
-    if (o.limit == 0 || newest.size() <= o.limit) return true;
-    std::pop_heap(newest.begin(), newest.end(), is_newer);
-    newest.pop_back();
-    return true;
-  });
-  if (!scanned) return report(scanned.error());
-  std::sort(newest.begin(), newest.end(), [](auto& a, auto& b) {
-    return std::tuple{a.what.seen_ts, a.where, a.partition, a.offset} <
-           std::tuple{b.what.seen_ts, b.where, b.partition, b.offset};
-  });
-  for (auto& x : newest) print(x, o.json);
-  if (newest.empty()) fmt::print(stderr, "finstream: no such dead letters in {}\n", in->config.data_directory);
+  auto newest = find_newest_letters(*in->log, in->partitions, *query, o.limit, std::numeric_limits<std::size_t>::max());
+  if (!newest) return report(newest.error());
+  for (auto& x : newest->letters) print(x, o.json);
+  if (newest->letters.empty()) fmt::print(stderr, "finstream: no such dead letters in {}\n", in->config.data_directory);
   return 0;
 }
 

@@ -4,9 +4,11 @@
 #include "messages/codec/msgpack.hpp"
 #include "messages/value/excerpt.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <set>
+#include <tuple>
 
 namespace finstream {
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr topic topics[] = {topic::dead_letters, topic::rejected};
 constexpr std::size_t read_bytes = 4u << 20;
+constexpr std::uint64_t block_letters = 256; // looked at together, going back
 constexpr std::size_t writes_at_once = 10'000;
 constexpr const char* purged_table = "purged_letters";
 
@@ -75,6 +78,38 @@ expected<bool> scan_lane(const bus& log, const lane& in, const std::function<boo
       if (!letter) return tl::unexpected{letter.error()};
       if (!visit(std::move(*letter))) return false;
     }
+  }
+  return true;
+}
+
+// Backwards, a block at a time, until there are enough. False: no more might be read.
+expected<bool> add_newest(const bus& log, const lane& in, const letter_query& query, std::uint64_t limit,
+                          std::size_t& bytes_left, std::vector<kept_letter>& out) {
+  auto range = log.range(in.where, in.partition);
+  auto purged = purged_of(log, in);
+  if (!range || !purged) return tl::unexpected{range ? purged.error() : range.error()};
+  auto first = std::max(range->head, std::min(purged->until, range->next));
+  std::uint64_t found = 0;
+  for (auto end = range->next; end > first && (limit == 0 || found < limit);) {
+    if (bytes_left == 0) return false;
+    auto begin = end - std::min(end - first, block_letters);
+    for (auto offset = begin; offset < end;) {
+      auto records = log.read(in.where, in.partition, offset, read_bytes);
+      if (!records) return tl::unexpected{records.error()};
+      if (records->empty()) break;
+      for (auto& r : *records) {
+        offset = r.next();
+        if (r.offset >= end) break;
+        bytes_left -= std::min(bytes_left, r.payload.size());
+        if (purged->has(r.offset)) continue;
+        auto letter = read_letter(in.where, in.partition, r);
+        if (!letter) return tl::unexpected{letter.error()};
+        if (!matches(query, letter->what)) continue;
+        out.push_back(std::move(*letter));
+        ++found;
+      }
+    }
+    end = begin;
   }
   return true;
 }
@@ -152,6 +187,22 @@ expected<void> scan_letters(const bus& log, int partitions, const letter_query& 
       if (!*go_on) return {};
     }
   return {};
+}
+
+expected<newest_letters> find_newest_letters(const bus& log, int partitions, const letter_query& query,
+                                             std::uint64_t limit, std::size_t most_bytes) {
+  newest_letters out;
+  for (auto where : topics)
+    for (int p = 0; p < partitions; ++p) {
+      auto complete = add_newest(log, {where, static_cast<std::uint16_t>(p)}, query, limit, most_bytes, out.letters);
+      if (!complete) return tl::unexpected{complete.error()};
+      out.is_complete = out.is_complete && *complete;
+    }
+  auto order = [](const kept_letter& x) { return std::tuple{x.what.seen_ts, x.where, x.partition, x.offset}; };
+  std::sort(out.letters.begin(), out.letters.end(), [&](auto& a, auto& b) { return order(a) < order(b); });
+  if (limit != 0 && out.letters.size() > limit)
+    out.letters.erase(out.letters.begin(), out.letters.end() - static_cast<std::ptrdiff_t>(limit));
+  return out;
 }
 
 expected<kept_letter> find_letter(const bus& log, const std::string& id) {

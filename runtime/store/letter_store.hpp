@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace finstream {
 
@@ -39,6 +40,13 @@ expected<errc> parse_code(const std::string& name);
 // Until `visit` returns false. By topic, partition and offset.
 expected<void> scan_letters(const bus& log, int partitions, const letter_query& query,
                             const std::function<bool(kept_letter)>& visit);
+struct newest_letters {
+  std::vector<kept_letter> letters; // oldest first
+  bool is_complete = true;          // false: older ones were not looked at, for most_bytes were read
+};
+// The last `limit` to be written of each topic and partition that match, of all these the last by seen_ts; 0: all.
+expected<newest_letters> find_newest_letters(const bus& log, int partitions, const letter_query& query,
+                                             std::uint64_t limit, std::size_t most_bytes);
 // Errors: invalid_argument (it is no id), not_found, trimmed; those of the log.
 expected<kept_letter> find_letter(const bus& log, const std::string& id);
 // How many were purged. Errors: those of the log.

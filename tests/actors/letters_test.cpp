@@ -2,6 +2,7 @@
 #define CAF_SUITE letters
 
 #include "actors/refused_rows.hpp"
+#include "actors/rest.hpp"
 #include "actors/set_aside.hpp"
 #include "actors/store_writer.hpp"
 #include "messages/codec/msgpack.hpp"
@@ -141,6 +142,44 @@ CAF_TEST(letters are found by filters and by their names) {
     CAF_CHECK(find_letter(w.log, id).error().code == errc::invalid_argument);
   CAF_CHECK(*parse_code("precision") == errc::precision && *parse_code("poison") == errc::poison);
   CAF_CHECK(!parse_code("none") && !parse_code("x"));
+}
+
+CAF_TEST(the newest letters are answered over HTTP with their filters and limits) {
+  letter_world w;
+  for (int i = 0; i < 700; ++i)
+    w.put(topic::dead_letters,
+          letter(i % 100 == 0 ? "rare" : "often", errc::malformed_line, at("09:30:00") + i * second));
+  w.put(topic::rejected, letter("often", errc::late, at("09:31:00") + millisecond));
+  auto ask = [&](std::map<std::string, std::string> query) {
+    return answer_dead_letters(w.context, {"GET", "/v1/dead-letters", std::move(query), ""});
+  };
+  auto ids = [&](std::map<std::string, std::string> query) {
+    auto body = ask(std::move(query)).body;
+    std::string out;
+    for (auto at = body.find("\"id\":\""); at != std::string::npos; at = body.find("\"id\":\"", at + 1)) {
+      auto end = body.find('"', at + 6);
+      out += body.substr(at + 6, end - at - 6) + " ";
+    }
+    return out;
+  };
+  CAF_CHECK_EQUAL(ids({{"limit", "2"}}), "dead_letters/0/698 dead_letters/0/699 ");
+  CAF_CHECK_EQUAL(ids({{"feed", "rare"}, {"limit", "3"}}), "dead_letters/0/400 dead_letters/0/500 dead_letters/0/600 ");
+  CAF_CHECK_EQUAL(ids({{"feed", "rare"}, {"before", "2026-01-05T09:31:41Z"}}), "dead_letters/0/0 dead_letters/0/100 ");
+  CAF_CHECK_EQUAL(ids({{"since", "2026-01-05T09:31:00Z"}, {"before", "2026-01-05T09:31:02Z"}}),
+                  "dead_letters/0/60 rejected/0/0 dead_letters/0/61 ");
+  CAF_CHECK_EQUAL(ids({{"code", "late"}}), "rejected/0/0 ");
+  CAF_CHECK(ask({}).body.ends_with("],\"rows\":100,\"complete\":true}\n"));
+  for (auto& wrong : std::vector<std::map<std::string, std::string>>{
+         {{"limit", "0"}}, {{"limit", "1001"}}, {{"code", "x"}}, {{"since", "x"}}, {{"what", "x"}}})
+    CAF_CHECK_EQUAL(ask(wrong).status, 400);
+  std::size_t little = 1000;
+  auto cut = find_newest_letters(w.log, 1, {}, 0, little).value();
+  CAF_CHECK(!cut.is_complete && cut.letters.size() == 256u);
+  CAF_CHECK_EQUAL(answer_dead_letter(w.context, "dead_letters/0/17").status, 200);
+  CAF_CHECK_EQUAL(answer_dead_letter(w.context, "dead_letters/0/1700").status, 404);
+  CAF_CHECK_EQUAL(answer_dead_letter(w.context, "x").status, 400);
+  CAF_CHECK_EQUAL(w.purge({}), 701u);
+  CAF_CHECK_EQUAL(answer_dead_letter(w.context, "dead_letters/0/17").status, 410);
 }
 
 CAF_TEST(a purged letter is gone and the bytes of the oldest go with it) {
@@ -284,9 +323,10 @@ CAF_TEST(what was set aside is forgotten when nobody meets it again) {
   CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
   auto keys = [&] {
     std::vector<std::string> out;
-    CAF_CHECK(w.log.scan(set_aside_table, "", "", [&](std::string_view key, std::string_view) {
-                     return out.emplace_back(key), true;
-                   }).has_value());
+    CAF_CHECK(w.log
+                .scan(set_aside_table, "", "",
+                      [&](std::string_view key, std::string_view) { return out.emplace_back(key), true; })
+                .has_value());
     return out;
   };
   CAF_CHECK(prune_set_aside(w.log, 0).has_value());
