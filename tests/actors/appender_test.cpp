@@ -397,26 +397,3 @@ CAF_TEST(a log that cannot be written at the start is waited for and the node is
   CAF_REQUIRE_EQUAL(taken.size(), 1u);
   CAF_CHECK(taken[0].appends[0].kind == record_kind::start);
 }
-
-CAF_TEST(of the lines of events those of duplicates are left out) {
-  appender_world w;
-  w.start();
-  w.append(part_of(trades(1, 4)));
-  auto part = std::make_shared<chunk_part>(*part_of(trades(3, 6)));
-  auto before = source_event{"feed", "nyse", source_change::up, {}, {}, false, ""};
-  part->before = {before};
-  auto lines = std::make_shared<raw_lines>();
-  for (auto& row : part->events->rows) lines->add("line " + std::to_string(row.seq));
-  part->raw = lines;
-  w.append(chunk_part_ptr{part});
-  auto records = w.records(topic::raw);
-  CAF_REQUIRE_EQUAL(records.size(), 1u);
-  auto kept = decode_lines(records[0].payload).value();
-  auto events = w.entries().back();
-  CAF_CHECK_EQUAL(kept.first_offset, events->offset);
-  CAF_REQUIRE_EQUAL(kept.lengths.size(), events->events->rows.size());
-  std::string wanted;
-  for (auto& row : events->events->rows) wanted += "line " + std::to_string(row.seq);
-  CAF_CHECK_EQUAL(kept.bytes, wanted);
-  CAF_CHECK(!wanted.empty() && kept.lengths.size() < lines->lengths.size());
-}

@@ -5,6 +5,7 @@
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
 
+#include <algorithm>
 #include <map>
 
 using namespace finstream;
@@ -144,4 +145,29 @@ CAF_TEST(a head that is no base is named) {
   auto base = load_base(w.log, 0, 4711);
   CAF_REQUIRE(!base.has_value());
   CAF_CHECK(base.error().code == errc::trimmed);
+}
+
+CAF_TEST(of the lines of events those of duplicates are left out) {
+  trading_world w;
+  auto append = [&](std::int64_t first, std::int64_t last) {
+    std::vector<happening> events;
+    for (auto seq = first; seq <= last; ++seq)
+      events.push_back(trade(at("09:30:00") + seq * millisecond, "1", "1", seq));
+    auto part = std::make_shared<chunk_part>(*part_of(events));
+    part->before = {source_event{"feed", "nyse", source_change::up, {}, {}, false, ""}};
+    auto lines = std::make_shared<raw_lines>();
+    for (auto& row : part->events->rows) lines->add("line " + std::to_string(row.seq) + "\n");
+    part->raw = lines;
+    w.tell(w.appender, verb::append_v, chunk_part_ptr{part}, ++w.number, w.feed.as<append_listener>());
+    auto records = w.records(topic::raw);
+    auto kept = records.empty() ? raw_lines{} : decode_lines(records.back().payload).value();
+    auto entries = w.entries();
+    auto with_events = std::find_if(entries.rbegin(), entries.rend(), [](auto& x) { return x->events != nullptr; });
+    CAF_CHECK_EQUAL(kept.first_offset, (*with_events)->offset);
+    return kept.bytes;
+  };
+  CAF_CHECK_EQUAL(append(1, 4), "line 1\nline 2\nline 3\nline 4\n");
+  CAF_CHECK_EQUAL(append(3, 6), "line 5\nline 6\n");
+  CAF_CHECK_EQUAL(append(5, 6), "line 5\nline 6\n"); // nothing was written
+  CAF_CHECK_EQUAL(w.records(topic::raw).size(), 2u);
 }
