@@ -113,8 +113,7 @@ expected<bool> store_writer_state::write_batch() {
   refusals_ = 0;
   if (!receipt) return lose(receipt.error());
   count(*receipt);
-  streams_ = batch->reached;
-  return commit(streams_).map([] { return true; });
+  return pass(batch->reached).map([] { return true; });
 }
 
 tl::unexpected<failure> store_writer_state::lose(const failure& why) {
@@ -158,7 +157,13 @@ expected<void> store_writer_state::finish(const gathered& batch) {
   store_batch positions;
   positions.positions = batch.positions;
   if (auto receipt = store_->apply(positions); !receipt) return lose(receipt.error());
-  streams_ = batch.reached;
+  return pass(batch.reached);
+}
+
+expected<void> store_writer_state::pass(const std::vector<stream>& reached) {
+  streams_ = reached;
+  failures_ = 0;
+  last_failure_.clear();
   return commit(streams_);
 }
 

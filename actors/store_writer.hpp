@@ -53,6 +53,7 @@ private:
   expected<std::uint64_t> gather(const stream& from, std::vector<refusable_row>& into) const;
   expected<bool> write_without_refused(gathered batch, const failure& why);
   expected<void> finish(const gathered& batch);
+  expected<void> pass(const std::vector<stream>& reached); // the store has come so far
   tl::unexpected<failure> lose(const failure& why);
   void send_set_aside(const set_aside_ptr& what);
   void on_set_aside(const std::string& key);
