@@ -151,6 +151,11 @@ expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint6
                                                                     : " is a start of the node") +
                                    ", and no event: try one beside it");
   auto batch = decode_events(x.payload);
+  auto aside = aside_of(partition);
+  if (!aside) return tl::unexpected{aside.error()};
+  if (!batch && (*aside)->is_unseen(x.offset))
+    return fail(errc::not_found, name + " is in a record that cannot be read and was set aside: `finstream dlq list "
+                                        "--code poison` shows it");
   if (!batch) return tl::unexpected{batch.error()};
   auto row = static_cast<std::size_t>(offset - x.offset);
   if (row >= (*batch)->rows.size()) return fail(errc::corrupt_record, name + ": its head and its rows disagree");

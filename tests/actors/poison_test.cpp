@@ -2,10 +2,12 @@
 // it, and whoever goes over the log leaves out the same.
 #define CAF_SUITE poison
 
+#include "actors/lineage.hpp"
 #include "actors/logic/rule_names.hpp"
 #include "actors/set_aside.hpp"
 #include "actors/stages.hpp"
 #include "messages/codec/msgpack.hpp"
+#include "runtime/store/signal_store.hpp"
 #include "tests/support/rules.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
@@ -162,6 +164,16 @@ CAF_TEST(a record that crashes its stage three times is set aside and the partit
     CAF_CHECK_LESS(before + 3, w.bars());
     CAF_CHECK_LESS(0u, w.records(topic::signals).size());
     CAF_CHECK(logged(w) == replayed(w));
+    if (in_appender) {
+      auto event = lineage_of_event(w.log, 1, {}, 0, offset);
+      CAF_CHECK(!event && event.error().message.find("was set aside") != std::string::npos);
+    }
+    std::vector<signal> signals;
+    signal_query every;
+    every.symbol = "SPY";
+    CAF_CHECK(scan_signals(w.log, every, [&](const signal& x) { return signals.push_back(x), true; }).has_value());
+    auto lineage = lineage_of_signal(w.log, 1, {}, signals.back().signal_id);
+    CAF_CHECK(lineage && lineage->rule); // the rules of poison are not those that were in force
     // And it stays so after a restart that goes over all of it again.
     w.die();
     transaction no_snapshot;
