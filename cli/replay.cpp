@@ -10,6 +10,7 @@
 #include "messages/codec/msgpack.hpp"
 #include "runtime/store/bar_store.hpp"
 #include "runtime/store/feature_store.hpp"
+#include "runtime/store/letter_store.hpp"
 #include "runtime/store/signal_store.hpp"
 
 #include <CLI/CLI.hpp>
@@ -72,13 +73,8 @@ private:
 
 // A letter of an earlier version says less: then what it says must be the same.
 bool is_same(const new_record& made, const std::string& stored) {
-  if (made.payload == stored) return true;
-  if (made.kind != record_kind::dead_letter) return false;
-  auto before = dead_letter_from_msgpack(stored), now = dead_letter_from_msgpack(made.payload);
-  if (!before || !now || !before->stage.empty()) return false;
-  before->stage = now->stage, before->cause_topic = now->cause_topic, before->config_hash = now->config_hash;
-  before->cause_offset = std::exchange(before->byte_offset, now->byte_offset);
-  return *before == *now;
+  if (made.kind == record_kind::dead_letter) return is_same_letter(made.where, stored, made.payload);
+  return made.payload == stored;
 }
 
 void compare(outcome& out, derived_reader& stored, const new_record& made, const char* what) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace finstream {
@@ -24,6 +25,8 @@ struct kept_letter {
 };
 // Of topic dead_letters or rejected. Errors: corrupt_record.
 expected<kept_letter> read_letter(topic where, std::uint16_t partition, const record& from);
+// Whether a letter that is stored is what is made now, as far as the version that wrote it knew.
+bool is_same_letter(topic where, std::string_view stored, std::string_view made);
 std::string id_of(const kept_letter& x); // "dead_letters/0/17"
 timestamp first_seen(const dead_letter& x);
 

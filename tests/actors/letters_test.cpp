@@ -227,6 +227,13 @@ CAF_TEST(a letter of an earlier version is read with what its topic said) {
             first_seen(line) == timestamp{5});
   CAF_CHECK_EQUAL(late.stage, "window");
   CAF_CHECK(late.cause_topic == "events" && late.cause_offset == 42 && late.byte_offset == 0);
+  // A replay of its log makes this letter now, and it is the same.
+  auto now = late;
+  now.config_hash = 7;
+  CAF_CHECK(is_same_letter(topic::rejected, old, to_msgpack(now)));
+  now.cause_offset = 43;
+  CAF_CHECK(!is_same_letter(topic::rejected, old, to_msgpack(now)));
+  CAF_CHECK(!is_same_letter(topic::rejected, to_msgpack(late), to_msgpack(now)));
 }
 
 CAF_TEST(bytes are shown so that each text stands for one sequence of bytes) {
