@@ -11,7 +11,6 @@ namespace finstream {
 
 namespace {
 constexpr auto retry_pause = std::chrono::milliseconds{500};
-constexpr std::size_t recovery_read_bytes = 4u << 20;
 } // namespace
 
 appender_state::~appender_state() {
@@ -41,6 +40,9 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::answer, const answers_ptr& what, const answer_listener& from) {
       take(model_answer{what, from});
     },
+    [this](verb::set_aside, const set_aside_ptr& what, const set_aside_listener& from) {
+      take(aside{what, from});
+    },
     [this](verb::obey) { take(rules_change{}); },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
@@ -53,6 +55,8 @@ appender_state::interface::behavior_type appender_state::behavior() {
 // Finds the log's end, and which events the last stretch of it holds, so that they are known again. Throws on a log
 // that cannot be read: the supervisor says so and, after some tries, gives up with that reason.
 void appender_state::recover() {
+  written_ = &context_->metrics->log_records(partition_);
+  write_seconds_ = &context_->metrics->write_seconds();
   auto& log = *context_->log;
   auto must = [&](auto outcome, const char* what) {
     if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
@@ -62,6 +66,10 @@ void appender_state::recover() {
   next_event_ = range.next;
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
+  if (auto pruned = prune_set_aside(log, partition_); !pruned)
+    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
+  letters_.emplace(context_, partition_);
+  if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.
   auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
   next_letter_ = letters.next;
@@ -70,18 +78,7 @@ void appender_state::recover() {
       last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
-  auto offset = std::max(range.head, range.next > horizon ? range.next - horizon : 0);
-  while (offset < range.next) {
-    for (auto& r : must(log.read(topic::events, partition_, offset, recovery_read_bytes), "the log's last events")) {
-      offset = r.next();
-      last_log_ts_ = std::max(last_log_ts_, r.log_ts);
-      if (r.kind != record_kind::events) continue;
-      auto entry = must(to_log_entry(std::move(r)), "the log's last events");
-      memory_->insert(*entry->events, duplicates_);
-    }
-  }
-  written_ = &context_->metrics->log_records(partition_);
-  write_seconds_ = &context_->metrics->write_seconds();
+  remember_events(std::max(range.head, range.next > horizon ? range.next - horizon : 0), range.next);
   // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
   // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
@@ -100,8 +97,9 @@ void appender_state::become_ready() {
 // ---- writing
 
 void appender_state::on_append(chunk_part_ptr what, std::uint64_t number, append_listener from) {
-  part x{what, nullptr, number, std::move(from)};
+  part x{what, nullptr, what->raw, number, std::move(from)};
   if (what->events) x.fresh = without_duplicates(what->events);
+  if (x.raw && !duplicates_.empty()) x.raw = std::make_shared<raw_lines>(x.raw->without(duplicates_));
   take(std::move(x));
 }
 
@@ -181,8 +179,9 @@ bool appender_state::write(part& x) {
     entries[i]->kind = static_cast<std::uint8_t>(tx.appends[i].kind);
     entries[i]->log_ts = log_ts;
   }
-  for (auto& letter : x.what->dead_letters)
-    tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
+  if (x.raw && x.fresh)
+    tx.appends.push_back(lines_record(partition_, log_ts, next_event_ + x.what->before.size(), *x.raw));
+  letters_->add_to(tx, x.what->dead_letters, log_ts);
   std::string last_part;
   byte_writer out{last_part};
   out.number(x.what->sender), out.number(x.number);
@@ -193,19 +192,10 @@ bool appender_state::write(part& x) {
   last_part_[x.what->feed] = {x.what->sender, x.number};
   if (x.fresh) context_->figures->events += x.fresh->rows.size();
   context_->figures->dead_letters += x.what->dead_letters.size();
-  if (!x.what->dead_letters.empty()) trim_dead_letters(offsets.back() + 1);
+  letters_->on_written();
   remember(std::move(entries), offsets);
   self_->send(x.from, verb::appended_v, partition_, x.number);
   return true;
-}
-
-// Only so many are kept; a tenth more may pile up before the oldest go, so that trimming stays rare.
-void appender_state::trim_dead_letters(std::uint64_t next) {
-  auto kept = context_->config->limits.dead_letters;
-  auto range = context_->log->range(topic::dead_letters, partition_);
-  if (!range || next < range->head + kept + kept / 10) return;
-  if (auto trimmed = context_->log->trim(topic::dead_letters, partition_, next - kept); !trimmed)
-    log::warning(path_, "old dead letters cannot be trimmed: {}", trimmed.error().message);
 }
 
 bool appender_state::write(result& x) {

@@ -8,7 +8,9 @@
 
 #include "actors/context.hpp"
 #include "actors/derived_writer.hpp"
+#include "actors/letter_keeper.hpp"
 #include "actors/logic/event_memory.hpp"
+#include "actors/set_aside.hpp"
 #include "messages/protocols.hpp"
 
 #include <deque>
@@ -29,7 +31,8 @@ struct appender_state {
 private:
   struct part {
     chunk_part_ptr what;
-    batch_ptr fresh; // its events without duplicates; null if none is left
+    batch_ptr fresh;                      // its events without duplicates; null if none is left
+    std::shared_ptr<const raw_lines> raw; // of these, or null
     std::uint64_t number = 0;
     append_listener from;
   };
@@ -42,13 +45,17 @@ private:
     answers_ptr what;
     answer_listener from;
   };
+  struct aside {
+    set_aside_ptr what;
+    set_aside_listener from;
+  };
   struct node_start {};
   struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, model_answer, node_start, rules_change, time_passed>;
+  using work = std::variant<part, result, model_answer, aside, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -61,7 +68,8 @@ private:
 
   void recover();
   void become_ready();
-  void trim_dead_letters(std::uint64_t next);
+  void remember_events(std::uint64_t from, std::uint64_t to);
+  log_entry_ptr read_back(record from, const set_aside_records& left_out);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);
   void on_pull(std::uint64_t offset, entry_reader reader);
   void on_pull(derived_topic where, std::uint64_t offset, derived_reader reader);
@@ -74,6 +82,7 @@ private:
   bool write(part& x);
   bool write(result& x);
   bool write(model_answer& x);
+  bool write(aside& x);
   bool write(node_start& x);
   bool write(rules_change& x);
   bool write(time_passed& x);
@@ -92,6 +101,7 @@ private:
   std::string path_;
   std::optional<event_memory> memory_;
   std::optional<derived_writer> derived_;
+  std::optional<letter_keeper> letters_;
   std::vector<std::uint32_t> duplicates_;
   std::deque<work> pending_; // not yet written: empty but for an instant, unless the log cannot be written
   bool recovered_ = false;

@@ -1,6 +1,7 @@
 // What the node lends to its actors. It outlives the actor system; actors get a pointer and own nothing of it.
 #pragma once
 
+#include "actors/crash_book.hpp"
 #include "actors/metered.hpp"
 #include "actors/node_metrics.hpp"
 #include "messages/event/derived.hpp"
@@ -31,6 +32,7 @@ struct node_figures {
   std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
   std::array<std::atomic<std::uint64_t>, most_partitions> checkpoint_bytes{}; // of each partition's last one
   std::atomic<std::uint64_t> jobs_written{0};                                 // how often runs of jobs were
+  crash_book crashes;
   std::atomic<bool> draining{false};
 };
 

@@ -134,7 +134,7 @@ void derived_writer::count_rejected(const output& what) {
     context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
   context_->figures->dead_letters += what.rejected.size();
   if (auto told = rejected_told_.add(what.rejected.size(), context_->time->monotonic()))
-    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dead-letters` shows them", *told,
+    log::warning(path_, "{} events are in no bar, the last: {}; `finstream dlq list` shows them", *told,
                  what.rejected.back().second.reason);
 }
 

@@ -12,10 +12,11 @@
 namespace finstream {
 
 namespace {
-constexpr auto status_deadline = std::chrono::seconds{1}; // for one actor to say how it is
-constexpr nanoseconds goodbye_deadline = 2 * second;      // for clients to take their close frame
-constexpr std::string_view signal_path = "/v1/signals/";  // and the signal's id
-constexpr std::string_view lineage_path = "/v1/lineage/"; // and of what
+constexpr auto status_deadline = std::chrono::seconds{1};     // for one actor to say how it is
+constexpr nanoseconds goodbye_deadline = 2 * second;          // for clients to take their close frame
+constexpr std::string_view signal_path = "/v1/signals/";      // and the signal's id
+constexpr std::string_view letter_path = "/v1/dead-letters/"; // and the letter's id
+constexpr std::string_view lineage_path = "/v1/lineage/";     // and of what
 } // namespace
 
 std::uint64_t request_desk::put(http_request request, respond answer) {
@@ -131,12 +132,13 @@ void gateway_state::on_ask(std::uint64_t number) {
   if (path == "/v1/jobs") return answer(answer_jobs(*context_, request));
   if (path == "/v1/signals") return answer(answer_signals(*context_, request));
   if (path.starts_with(signal_path)) return answer(answer_signal(*context_, path.substr(signal_path.size())));
+  if (path == "/v1/dead-letters") return answer(answer_dead_letters(*context_, request));
+  if (path.starts_with(letter_path)) return answer(answer_dead_letter(*context_, path.substr(letter_path.size())));
   if (path.starts_with(lineage_path))
     return answer(answer_lineage(*context_, request, path.substr(lineage_path.size())));
-  answer(
-    problem(404, errc::not_found,
-            "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage, /v1/jobs and "
-            "/v1/tree, and the WebSocket /v1/stream"));
+  answer(problem(404, errc::not_found,
+                 "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage, /v1/jobs, "
+                 "/v1/dead-letters and /v1/tree, and the WebSocket /v1/stream"));
 }
 
 // Asks every actor how it is; who does not answer in time is shown with its gauge alone.

@@ -181,9 +181,10 @@ void hub_state::on_entries(const fresh_entries& fresh) {
     auto records = context_->log->read(topic::events, fresh.partition, stream.next, catch_up_read_bytes);
     if (!records) throw std::runtime_error("reading the log: " + records.error().message);
     for (auto& r : *records) {
+      auto next = r.next();
       auto entry = to_log_entry(std::move(r));
-      if (!entry) throw std::runtime_error("reading the log: " + entry.error().message);
-      if (!use(**entry)) break;
+      if (!entry) stream.next = next; // the window says that it cannot be read, and has it set aside
+      if (entry && !use(**entry)) break;
     }
   } else {
     for (auto& entry : fresh.entries)

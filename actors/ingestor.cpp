@@ -95,6 +95,8 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   };
   for (std::size_t p = 0; p < parsed.batches.size(); ++p)
     if (parsed.batches[p]) part(p).events = std::move(parsed.batches[p]);
+  for (std::size_t p = 0; p < parsed.lines_of_events.size(); ++p)
+    if (parsed.lines_of_events[p]) part(p).raw = std::move(parsed.lines_of_events[p]);
   for (auto& control : parsed.controls) {
     said_eof_ = said_eof_ || control.event.change == source_change::eof;
     // A hole is known before the events that close windows over it.
@@ -111,7 +113,7 @@ void ingestor_state::note_bad_lines(const std::vector<dead_letter>& letters) {
   bad_lines_ += letters.size();
   if (!letters.empty()) last_bad_line_ = letters.back().reason;
   if (auto told = bad_lines_told_.add(letters.size(), context_->time->monotonic()))
-    log::warning(path_, "{} bad lines, the last: {}; `finstream dead-letters` shows them", *told, last_bad_line_);
+    log::warning(path_, "{} bad lines, the last: {}; `finstream dlq list` shows them", *told, last_bad_line_);
 }
 
 std::string ingestor_state::why_not_ready() const {

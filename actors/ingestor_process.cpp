@@ -37,6 +37,9 @@ void ingestor_state::start() {
   parsing.max_future = context_->config->windows.max_future_ms * millisecond;
   parsing.max_line_bytes = feed_->max_line_bytes;
   parsing.max_keys = feed_->max_keys;
+  parsing.max_dead_letter_bytes = feed_->raw == raw_capture::off ? 0 : limits.dead_letter_bytes;
+  parsing.config_hash = context_->config_hash;
+  parsing.keep_lines = feed_->raw == raw_capture::all;
   parser_.emplace(parsing);
 
   child_options options;

@@ -58,6 +58,7 @@ expected<void> explain_bar(question& q, const logged_rules* rules, bar_lineage& 
     if (!range) return tl::unexpected{range.error()};
     auto complete = collect_events(q, rules, out);
     if (!complete) return tl::unexpected{complete.error()};
+    if (auto added = q.events.add_lines(partition, out.events); !added) return added;
     if (x.first_offset < range->head)
       out.missing = "events before offset " + std::to_string(range->head) + " are trimmed from the log";
     else if (!*complete)

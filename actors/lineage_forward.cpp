@@ -154,8 +154,10 @@ expected<event_lineage> lineage_of_event(const bus& log, std::uint32_t partition
   lineage_log events{log, partitions, limits.read_bytes};
   auto event = events.event_at(partition, offset);
   if (!event) return tl::unexpected{event.error()};
+  std::vector<logged_event> one{std::move(*event)};
+  if (auto added = events.add_lines(partition, one); !added) return tl::unexpected{added.error()};
   event_lineage out;
-  out.what = std::move(*event);
+  out.what = std::move(one.front());
   auto rejected = events.rejection_of(out.what);
   if (!rejected) return tl::unexpected{rejected.error()};
   out.rejected = rejected->value_or("");

@@ -27,7 +27,7 @@ void append_notes(std::string& out, bool truncated, const std::vector<std::strin
   append_list(out, "notes", notes, [&](auto& x) { append_json_string(out, x); });
 }
 
-// Raw bytes of lines are not kept in the log.
+// The line's bytes are in the log where its feed had `raw: all`.
 void append_event(std::string& out, const logged_event& x, std::uint64_t epoch) {
   out += fmt::format("{{\"partition\":{},\"offset\":{},\"feed\":", x.partition, x.offset);
   append_json_string(out, x.batch->feed);
@@ -35,7 +35,9 @@ void append_event(std::string& out, const logged_event& x, std::uint64_t epoch) 
   append_json_timestamp(out, x.log_ts);
   out += ",\"event\":";
   append_tick_json(out, *x.batch, x.what(), position_text(epoch, x.partition, x.offset));
-  out += ",\"raw\":null}";
+  out += ",\"raw\":";
+  x.raw ? append_json_string(out, *x.raw) : void(out += "null");
+  out += '}';
 }
 
 void append_bar(std::string& out, const bar_lineage& x, std::uint64_t epoch) {

@@ -5,6 +5,7 @@
 #include "messages/codec/event_codec.hpp"
 #include "messages/codec/line_parser.hpp"
 #include "messages/codec/msgpack.hpp"
+#include "runtime/store/letter_store.hpp"
 
 #include "actors/logic/feature_stage.hpp"
 
@@ -100,6 +101,8 @@ expected<bool> lineage_log::walk(std::uint16_t partition, std::uint64_t from, st
                                  const std::function<bool(const record&)>& visit) {
   auto range = log_.range(topic::events, partition);
   if (!range) return tl::unexpected{range.error()};
+  auto aside = aside_of(partition);
+  if (!aside) return tl::unexpected{aside.error()};
   for (auto offset = std::max(from, range->head); offset <= to && offset < range->next;) {
     if (left_ == 0) return false;
     auto records = log_.read(topic::events, partition, offset, read_bytes);
@@ -108,10 +111,21 @@ expected<bool> lineage_log::walk(std::uint16_t partition, std::uint64_t from, st
     for (auto& x : *records) {
       left_ -= std::min(left_, x.payload.size() + sizeof(record));
       offset = x.next();
-      if (x.offset > to || !visit(x)) return true;
+      if (x.offset > to) return true;
+      auto from_stage = (*aside)->from(x.offset);
+      if (from_stage == line_stage::window || (from_stage && tells_rules(x.kind))) continue;
+      if (!visit(x)) return true;
     }
   }
   return true;
+}
+
+expected<const set_aside_records*> lineage_log::aside_of(std::uint16_t partition) {
+  auto known = aside_.find(partition);
+  if (known != aside_.end()) return &known->second;
+  auto loaded = set_aside_records::load(log_, partition);
+  if (!loaded) return tl::unexpected{loaded.error()};
+  return &aside_.emplace(partition, std::move(*loaded)).first->second;
 }
 
 expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint64_t offset) {
@@ -137,6 +151,11 @@ expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint6
                                                                     : " is a start of the node") +
                                    ", and no event: try one beside it");
   auto batch = decode_events(x.payload);
+  auto aside = aside_of(partition);
+  if (!aside) return tl::unexpected{aside.error()};
+  if (!batch && (*aside)->is_unseen(x.offset))
+    return fail(errc::not_found, name + " is in a record that cannot be read and was set aside: `finstream dlq list "
+                                        "--code poison` shows it");
   if (!batch) return tl::unexpected{batch.error()};
   auto row = static_cast<std::size_t>(offset - x.offset);
   if (row >= (*batch)->rows.size()) return fail(errc::corrupt_record, name + ": its head and its rows disagree");
@@ -146,6 +165,11 @@ expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint6
 // What an entry's step rejects is written with that entry's time.
 expected<std::optional<std::string>> lineage_log::rejection_of(const logged_event& x) {
   auto nothing = std::optional<std::string>{};
+  auto aside = aside_of(x.partition);
+  if (!aside) return tl::unexpected{aside.error()};
+  if ((*aside)->is_unseen(x.offset - x.row))
+    return std::optional<std::string>{"its record crashed the window and was set aside: `finstream dlq list --code "
+                                      "poison` shows it"};
   auto offset = log_.offset_at(topic::rejected, x.partition, x.log_ts);
   if (!offset) return tl::unexpected{offset.error()};
   auto range = log_.range(topic::rejected, x.partition);
@@ -158,12 +182,40 @@ expected<std::optional<std::string>> lineage_log::rejection_of(const logged_even
       left_ -= std::min(left_, r.payload.size() + sizeof(record));
       at = r.next();
       if (r.log_ts > x.log_ts) return nothing;
-      auto letter = dead_letter_from_msgpack(r.payload);
+      auto letter = read_letter(topic::rejected, x.partition, r);
       if (!letter) return tl::unexpected{letter.error()};
-      if (letter->byte_offset == x.offset) return std::optional{std::move(letter->reason)};
+      if (letter->what.cause_offset == x.offset) return std::optional{std::move(letter->what.reason)};
     }
   }
   return nothing;
+}
+
+// A record of lines has the time of its events, and stands in their order.
+expected<void> lineage_log::add_lines(std::uint16_t partition, std::vector<logged_event>& events) {
+  if (events.empty()) return {};
+  auto range = log_.range(topic::raw, partition);
+  auto begin = log_.offset_at(topic::raw, partition, events.front().log_ts);
+  if (!range || !begin) return tl::unexpected{range ? begin.error() : range.error()};
+  auto next = events.begin();
+  for (auto at = std::max(*begin, range->head); at < range->next && left_ != 0;) {
+    auto records = log_.read(topic::raw, partition, at, read_bytes);
+    if (!records) return tl::unexpected{records.error()};
+    if (records->empty()) break;
+    for (auto& r : *records) {
+      left_ -= std::min(left_, r.payload.size() + sizeof(record));
+      at = r.next();
+      if (r.log_ts > events.back().log_ts) return {};
+      auto lines = decode_lines(r.payload);
+      if (!lines) return tl::unexpected{lines.error()};
+      std::size_t line_begin = 0;
+      for (std::size_t i = 0; i < lines->lengths.size(); line_begin += lines->lengths[i++]) {
+        while (next != events.end() && next->offset < lines->first_offset + i) ++next;
+        if (next == events.end()) return {};
+        if (next->offset == lines->first_offset + i) next->raw = lines->bytes.substr(line_begin, lines->lengths[i]);
+      }
+    }
+  }
+  return {};
 }
 
 expected<std::optional<logged_rules>> lineage_log::rules_at(std::uint16_t partition, std::uint64_t offset) {

@@ -5,10 +5,12 @@
 #include "actors/logic/bar_stage.hpp"
 #include "actors/logic/feature_rules.hpp"
 #include "actors/logic/rule_stage.hpp"
+#include "actors/set_aside.hpp"
 #include "messages/command/log_flow.hpp"
 #include "runtime/bus/bus.hpp"
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +24,7 @@ struct logged_event {
   timestamp log_ts;
   batch_ptr batch; // and others with it
   std::size_t row = 0;
+  std::optional<std::string> raw = {}; // the line it came from, where that is kept
 
   const event_row& what() const { return batch->rows[row]; }
   const series_key& key() const { return (*batch->keys)[what().key]; }
@@ -59,12 +62,14 @@ public:
   expected<log_range> range(std::uint16_t partition) const { return log_.range(topic::events, partition); }
   bool is_exhausted() const { return left_ == 0; }
 
-  // Entries from the one that holds `from` to the one that holds `to`, until `visit` returns false. False: the budget
-  // was exhausted before that. Errors: those of the log.
+  // Entries that the stages saw, from the one that holds `from` to the one that holds `to`, until `visit` returns
+  // false. False: the budget was exhausted before that. Errors: those of the log.
   expected<bool> walk(std::uint16_t partition, std::uint64_t from, std::uint64_t to,
                       const std::function<bool(const record&)>& visit);
   // Errors: trimmed, not_found (what it is instead), those of the log.
   expected<logged_event> event_at(std::uint16_t partition, std::uint64_t offset);
+  // Adds the lines they came from, as far as they are kept. The events are of this partition, in the order of the log.
+  expected<void> add_lines(std::uint16_t partition, std::vector<logged_event>& events);
   // Why the event is in no bar: the dead letter's reason. Nothing, if it was not rejected.
   expected<std::optional<std::string>> rejection_of(const logged_event& x);
   // The rules by which the entry at `offset` was dealt with, from the last start record before it; where that is
@@ -80,9 +85,12 @@ public:
   expected<std::optional<logged_rules>> newest_rules(std::uint16_t partition);
 
 private:
+  expected<const set_aside_records*> aside_of(std::uint16_t partition);
+
   const bus& log_;
   std::uint32_t partitions_;
   std::size_t left_; // bytes that may still be read
+  std::map<std::uint16_t, set_aside_records> aside_;
 };
 
 } // namespace finstream

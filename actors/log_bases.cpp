@@ -51,6 +51,23 @@ expected<std::optional<saved_base>> read_base(const bus& log, std::uint16_t part
   return out;
 }
 
+// The lines of events that are no longer there go with them. A record of lines has the time of its events.
+expected<void> trim_lines(bus& log, std::uint16_t partition) {
+  auto lines = log.range(topic::raw, partition);
+  if (!lines) return tl::unexpected{lines.error()};
+  if (lines->head == lines->next) return {};
+  auto events = log.range(topic::events, partition);
+  if (!events) return tl::unexpected{events.error()};
+  auto first = log.read(topic::events, partition, events->head, 1);
+  if (!first) return tl::unexpected{first.error()};
+  auto cut =
+    first->empty() ? expected<std::uint64_t>{lines->next} : log.offset_at(topic::raw, partition, first->front().log_ts);
+  if (!cut) return tl::unexpected{cut.error()};
+  auto trimmed = log.trim(topic::raw, partition, *cut);
+  if (!trimmed) return tl::unexpected{trimmed.error()};
+  return {};
+}
+
 } // namespace
 
 expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset) {
@@ -100,6 +117,7 @@ expected<void> log_trimmer::on_written() {
   if (!cut) return {};
   if (auto trimmed = log_.trim(topic::events, partition_, cut->offset); !trimmed)
     return tl::unexpected{trimmed.error()};
+  if (auto trimmed = trim_lines(log_, partition_); !trimmed) return trimmed;
   auto at = *cut;
   for (auto [where, next] : topics_of(at))
     if (auto trimmed = log_.trim(where, partition_, *next); !trimmed) return tl::unexpected{trimmed.error()};

@@ -105,6 +105,15 @@ new_record answers_record(std::uint16_t partition, timestamp log_ts, const answe
   return {topic::events, partition, record_kind::answers, 1, log_ts, to_msgpack(what)};
 }
 
+new_record lines_record(std::uint16_t partition, timestamp log_ts, std::uint64_t first_offset, const raw_lines& lines) {
+  return {topic::raw,
+          partition,
+          record_kind::lines,
+          static_cast<std::uint32_t>(lines.lengths.size()),
+          log_ts,
+          encode_lines(lines, first_offset)};
+}
+
 new_record derived_record_of(derived_topic where, std::uint16_t partition, const derived_record& what) {
   return {topic_of(where),      partition,
           record_kind::outputs, static_cast<std::uint32_t>(what.items.size()),

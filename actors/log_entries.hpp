@@ -19,6 +19,8 @@ std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> ite
 new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch);
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what);
 new_record answers_record(std::uint16_t partition, timestamp log_ts, const answers& what);
+// The lines of events of which the first is at `first_offset`.
+new_record lines_record(std::uint16_t partition, timestamp log_ts, std::uint64_t first_offset, const raw_lines& lines);
 new_record derived_record_of(derived_topic where, std::uint16_t partition, const derived_record& what);
 new_record dead_letter_record(topic where, std::uint16_t partition, timestamp log_ts, const dead_letter& what);
 

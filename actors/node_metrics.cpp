@@ -15,6 +15,7 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   }
   for (int p = 0; p < partitions; ++p) {
     log_records(p), open_windows(p), consumer_lag_ms(p), feature_vectors(p);
+    dead_letters_kept(p), dead_letter_bytes_kept(p);
     for (auto* child : {"appender", "inference", "features", "window"})
       actor_restarts("/partitions/" + std::to_string(p) + "/" + child);
   }
@@ -22,6 +23,9 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
                     errc::line_too_long, errc::not_utf8, errc::future})
     errors("ingestor", std::string{to_string(code)});
   for (auto code : {errc::late, errc::overflow}) errors("window", std::string{to_string(code)});
+  for (auto* stage : {"window", "features", "inference"})
+    errors(stage, std::string{to_string(errc::poison)}), set_aside(stage);
+  errors("store/postgres", std::string{to_string(errc::undeliverable)}), set_aside("store/postgres");
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
   for (auto code : {errc::io_failure, errc::timed_out, errc::config_invalid})
     errors("postgres", std::string{to_string(code)});
@@ -68,6 +72,20 @@ counter& node_metrics::duplicates(const std::string& feed) {
 counter& node_metrics::errors(const std::string& component, const std::string& reason) {
   return in_.make_counter("errors_total", "Errors, by component and reason.", {"component", "reason"},
                           {component, reason});
+}
+counter& node_metrics::set_aside(const std::string& stage) {
+  return in_.make_counter("finstream_set_aside_total",
+                          "Records that crashed their stage again and again, and rows that a store refuses, that were "
+                          "made dead letters.",
+                          {"stage"}, {stage});
+}
+gauge& node_metrics::dead_letters_kept(int partition) {
+  return in_.make_gauge("finstream_dead_letters_kept", "Letters in topic dead_letters.", {"partition"},
+                        {std::to_string(partition)});
+}
+gauge& node_metrics::dead_letter_bytes_kept(int partition) {
+  return in_.make_gauge("finstream_dead_letters_kept_bytes", "Bytes of these letters, as they are in the log.",
+                        {"partition"}, {std::to_string(partition)});
 }
 counter& node_metrics::actor_restarts(const std::string& path) {
   return in_.make_counter("finstream_actor_restarts_total", "Actors started again after a crash.", {"actor"}, {path});

@@ -25,6 +25,9 @@ public:
   metrics::gauge& pacing_waiting(const std::string& provider);
   metrics::counter& duplicates(const std::string& feed);
   metrics::counter& errors(const std::string& component, const std::string& reason);
+  metrics::counter& set_aside(const std::string& stage);
+  metrics::gauge& dead_letters_kept(int partition);
+  metrics::gauge& dead_letter_bytes_kept(int partition);
   metrics::counter& actor_restarts(const std::string& path);
   metrics::counter& log_records(int partition);
   metrics::counter& bars_flushed(const std::string& window_ms, const std::string& symbol);

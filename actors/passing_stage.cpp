@@ -33,7 +33,9 @@ void passing_stage_state<Place>::on_result(const stage_result_ptr& result, const
 
 template <class Place> void passing_stage_state<Place>::apply(stage_step& step) {
   auto began = context_->time->monotonic();
-  if (auto added = stage_.apply(step); !added) throw std::runtime_error(added.error().message);
+  context_->figures->crashes.watch(partition_, step.cause, Place::place, context_->time->now(), [&] {
+    if (auto added = stage_.apply(step); !added) throw std::runtime_error(added.error().message);
+  });
   made_ += Place::makes(step).size();
   if (!Place::takes(step).empty()) seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
 }

@@ -15,6 +15,7 @@ struct features_place {
   using stage = features_stage;
   using interface = features_actor;
   static constexpr const char* name = "features";
+  static constexpr auto place = line_stage::features;
   static constexpr const char* next = "inference";
   static std::string& state(stage_states& x) { return x.features; }
   static const std::vector<derived>& takes(const stage_step& x) { return x.bars; }
@@ -26,6 +27,7 @@ struct inference_place {
   using stage = inference_stage;
   using interface = inference_actor;
   static constexpr const char* name = "inference";
+  static constexpr auto place = line_stage::inference;
   static constexpr const char* next = "appender";
   static std::string& state(stage_states& x) { return x.inference; }
   static const std::vector<derived>& takes(const stage_step& x) { return x.features; }

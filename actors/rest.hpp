@@ -23,6 +23,10 @@ http_response answer_signal(const node_context& node, const std::string& signal_
 // /v1/lineage/signal/<id>, /v1/lineage/bar?... and /v1/lineage/event?...: `of` is what follows /v1/lineage/.
 http_response answer_lineage(const node_context& node, const http_request& request, const std::string& of);
 
+// /v1/dead-letters: the newest that match; and one of them, by its id.
+http_response answer_dead_letters(const node_context& node, const http_request& request);
+http_response answer_dead_letter(const node_context& node, const std::string& id);
+
 // One line of /v1/tree: an actor's gauge, and its own words (a JSON object; empty if it did not answer in time).
 std::string tree_line(const actor_gauge& gauge, const std::string& state, nanoseconds now_monotonic);
 

@@ -11,7 +11,7 @@ namespace {
 // Before a state of both; one of rules alone begins with a smaller number, its version.
 constexpr std::uint64_t rules_and_models = 1000;
 
-dead_letter letter_of(const rejected_event& x, const log_entry& entry) {
+dead_letter letter_of(const rejected_event& x, const log_entry& entry, std::uint64_t config_hash) {
   dead_letter letter;
   letter.feed = entry.events ? entry.events->feed : x.event.provider;
   letter.seen_ts = entry.log_ts;
@@ -20,7 +20,10 @@ dead_letter letter_of(const rejected_event& x, const log_entry& entry) {
   letter.reason = x.code == errc::late
                     ? id + " came " + std::to_string(x.lateness / millisecond) + " ms after its bars were closed"
                     : id + " would make the sums of its bar overflow";
-  letter.byte_offset = x.offset;
+  letter.stage = "window";
+  letter.cause_topic = std::string{to_string(topic::events)};
+  letter.cause_offset = x.offset;
+  letter.config_hash = config_hash;
   event_batch one;
   one.ingest_ts = x.event.ingest_ts;
   one.keys = std::make_shared<std::vector<series_key>>(1, series_key{x.event.provider, x.event.symbol});
@@ -81,7 +84,7 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   step.answered = entry.answered;
   auto output = stage_->take_output();
   step.bars = std::move(output.records);
-  for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry));
+  for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry, stage_->rules().config_hash));
   return step;
 }
 
@@ -89,6 +92,7 @@ expected<void> window_stage::load(std::string_view state) { return load_into(sta
 
 // The bars that a change of rules closes were made by the old ones, and so are their features.
 expected<void> features_stage::apply(stage_step& step) {
+  if (step.set_aside_from && *step.set_aside_from <= line_stage::features) return {};
   if (stage_) {
     for (auto& item : step.bars)
       if (auto* made = std::get_if<bar>(&item)) stage_->on_bar(*made);
@@ -104,6 +108,7 @@ expected<void> features_stage::obey(const stage_rules& rules) {
 expected<void> features_stage::load(std::string_view state) { return load_into(stage_, state); }
 
 expected<void> inference_stage::apply(stage_step& step) {
+  if (step.set_aside_from) return {};
   if (stage_) {
     for (auto& item : step.features)
       if (auto* vector = std::get_if<feature_vector>(&item)) stage_->on_features(*vector);
@@ -148,6 +153,7 @@ expected<void> inference_stage::load(std::string_view state) {
 expected<stage_step> partition_stages::apply(const log_entry& entry) {
   auto step = window_.apply(entry);
   if (!step) return step;
+  step->set_aside_from = aside_.from(entry.offset);
   if (auto added = features_.apply(*step); !added) return tl::unexpected{added.error()};
   if (auto added = inference_.apply(*step); !added) return tl::unexpected{added.error()};
   return step;

@@ -6,6 +6,7 @@
 #include "actors/logic/bar_stage.hpp"
 #include "actors/logic/feature_stage.hpp"
 #include "actors/logic/rule_stage.hpp"
+#include "actors/set_aside.hpp"
 #include "messages/command/log_flow.hpp"
 
 #include <optional>
@@ -59,6 +60,10 @@ private:
 // All of them.
 class partition_stages {
 public:
+  // Before the first entry: what was set aside is left out as it was then. A record that not even the window saw must
+  // not be given to apply(): it may be one that cannot be read.
+  void leave_out(set_aside_records aside) { aside_ = std::move(aside); }
+  bool leaves_out(std::uint64_t offset) const { return aside_.is_unseen(offset); }
   expected<stage_step> apply(const log_entry& entry);
   expected<void> obey(const stage_rules& rules); // of features and signals; those of bars stay
   expected<void> load(const stage_states& states);
@@ -68,6 +73,7 @@ private:
   window_stage window_;
   features_stage features_;
   inference_stage inference_;
+  set_aside_records aside_;
 };
 
 } // namespace finstream

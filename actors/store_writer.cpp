@@ -1,7 +1,5 @@
 #include "actors/store_writer.hpp"
 
-#include "actors/log_entries.hpp"
-#include "messages/codec/msgpack.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/store/job_store.hpp"
 
@@ -18,18 +16,6 @@ constexpr std::size_t read_bytes = 1u << 20; // of a stream at a time
 constexpr nanoseconds stop_patience = second;
 constexpr auto shortest_pause = std::chrono::milliseconds{200};
 constexpr auto longest_pause = std::chrono::milliseconds{10'000};
-
-std::size_t rows_of(const store_batch& x) {
-  return x.bars.size() + x.features.size() + x.signals.size() + x.dead_letters.size();
-}
-
-void add_derived(store_batch& into, std::vector<derived> items) {
-  for (auto& item : items) {
-    if (auto* b = std::get_if<bar>(&item)) into.bars.push_back(std::move(*b));
-    if (auto* v = std::get_if<feature_vector>(&item)) into.features.push_back(std::move(*v));
-    if (auto* s = std::get_if<signal>(&item)) into.signals.push_back(std::move(*s));
-  }
-}
 
 } // namespace
 
@@ -49,6 +35,7 @@ store_writer_state::interface::behavior_type store_writer_state::behavior() {
   self_->send(self_, verb::pulse_v);
   return {
     [this](verb::pulse) { on_pulse(); },
+    [this](verb::set_aside, const std::string& key, bool) { on_set_aside(key); },
     [this](verb::stop) {
       // What there is still, for a while: the log keeps the rest, and the store says where to go on.
       auto until = context_->time->monotonic() + stop_patience;
@@ -98,6 +85,8 @@ expected<void> store_writer_state::open() {
   store_ = std::move(*opened);
   jobs_seen_ = 0;
   jobs_.clear();
+  without_refused_.reset(); // it may not have been stored, and is repeated
+  waiting_.clear();
   if (failures_ > 0) log::info(path_, "the store is there again; {} items wait in the log", lag());
   failures_ = 0;
   last_failure_.clear();
@@ -111,65 +100,120 @@ expected<std::uint64_t> store_writer_state::begin_of(const log_stream& where) co
 }
 
 expected<bool> store_writer_state::write_batch() {
-  store_batch batch;
-  auto reached = streams_;
-  for (auto& x : reached) {
-    if (rows_of(batch) >= context_->config->stores.batch_rows) break;
-    auto next = gather(x, batch);
+  for (auto& [key, what] : waiting_) send_set_aside(what);
+  if (!waiting_.empty()) return false;
+  if (without_refused_) return finish(*std::exchange(without_refused_, std::nullopt)).map([] { return true; });
+  if (auto jobs = write_jobs(); !jobs) return tl::unexpected{jobs.error()};
+  auto batch = gather();
+  if (!batch) return tl::unexpected{batch.error()};
+  if (batch->positions.empty()) return false;
+  auto rows = batch_of(batch->rows);
+  rows.positions = batch->positions;
+  auto began = context_->time->monotonic();
+  auto receipt = store_->apply(rows);
+  write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
+  if (!receipt && receipt.error().code == errc::invalid_argument)
+    return write_without_refused(std::move(*batch), receipt.error());
+  refusals_ = 0;
+  if (!receipt) return lose(receipt.error());
+  count(*receipt);
+  return pass(batch->reached).map([] { return true; });
+}
+
+tl::unexpected<failure> store_writer_state::lose(const failure& why) {
+  store_ = nullptr; // another one says where it is
+  return tl::unexpected{why};
+}
+
+// Nobody knows which of the rows it is: each is tried, until the refused ones are alone.
+expected<bool> store_writer_state::write_without_refused(gathered batch, const failure& why) {
+  if (refusals_++ == 0) first_refusal_ = context_->time->now();
+  if (refusals_ < context_->config->stores.refused_attempts) return tl::unexpected{why};
+  auto refused = apply_but_refused(*store_, batch.rows, [this](const store_receipt& x) { count(x); });
+  if (!refused) return lose(refused.error());
+  for (auto& x : *refused) {
+    // A letter about a letter would be refused as well, and that one's letter too.
+    if (std::holds_alternative<dead_letter_entry>(x.row->what)) {
+      log::error(path_, "letter {} is not delivered: {}", x.row->place(), x.why.message);
+      context_->metrics->errors("store/" + store_name_, std::string{to_string(errc::undeliverable)}).add();
+      continue;
+    }
+    auto what = std::make_shared<const set_aside_request>(letter_of(
+      x, store_name_, first_refusal_, context_->time->now(), refusals_, context_->config->limits.dead_letter_bytes));
+    waiting_[what->key] = what;
+    send_set_aside(what);
+  }
+  refusals_ = 0;
+  without_refused_ = std::move(batch);
+  return waiting_.empty();
+}
+
+// One that crashed meanwhile is asked again at the next pulse.
+void store_writer_state::send_set_aside(const set_aside_ptr& what) {
+  auto appender = context_->where->find_as<appender_actor>(partition_path(what->partition, "appender"));
+  if (appender) self_->send(appender, verb::set_aside_v, what, set_aside_listener{self_});
+}
+
+void store_writer_state::on_set_aside(const std::string& key) { waiting_.erase(key); }
+
+// The rows are stored, and the letters of the others are in the log.
+expected<void> store_writer_state::finish(const gathered& batch) {
+  store_batch positions;
+  positions.positions = batch.positions;
+  if (auto receipt = store_->apply(positions); !receipt) return lose(receipt.error());
+  return pass(batch.reached);
+}
+
+expected<void> store_writer_state::pass(const std::vector<stream>& reached) {
+  streams_ = reached;
+  failures_ = 0;
+  last_failure_.clear();
+  return commit(streams_);
+}
+
+expected<store_writer_state::gathered> store_writer_state::gather() const {
+  gathered out;
+  out.reached = streams_;
+  for (auto& x : out.reached) {
+    if (out.rows.size() >= context_->config->stores.batch_rows) break;
+    auto next = gather(x, out.rows);
     if (!next) return tl::unexpected{next.error()};
     if (*next == x.next) continue;
     x.next = *next;
-    batch.positions.push_back({x.where, x.next});
+    out.positions.push_back({x.where, x.next});
   }
-  if (auto added = add_jobs(batch); !added) return tl::unexpected{added.error()};
-  if (batch.positions.empty() && batch.job_runs.empty()) return false;
-  auto began = context_->time->monotonic();
-  auto receipt = store_->apply(batch);
-  write_seconds_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e9);
-  if (!receipt) {
-    store_ = nullptr; // another one says where it is
-    return tl::unexpected{receipt.error()};
-  }
-  count(*receipt);
-  for (auto& x : batch.job_runs) jobs_[x.id] = {x.status, x.rows};
-  streams_ = reached;
-  if (auto committed = commit(reached); !committed) return tl::unexpected{committed.error()};
-  return true;
+  return out;
 }
 
 // Runs of jobs are few, and have no place in a topic: they are looked through whenever one was written.
-expected<void> store_writer_state::add_jobs(store_batch& into) {
+expected<void> store_writer_state::write_jobs() {
   auto written = context_->figures->jobs_written.load() + 1; // those of earlier lives of the node count as one
   if (written == jobs_seen_) return {};
+  store_batch fresh;
   auto read = scan_jobs(*context_->log, [&](const job_run& x) {
     auto known = jobs_.find(x.id);
-    if (known == jobs_.end() || known->second != std::pair{x.status, x.rows}) into.job_runs.push_back(x);
+    if (known == jobs_.end() || known->second != std::pair{x.status, x.rows}) fresh.job_runs.push_back(x);
     return true;
   });
-  if (read) jobs_seen_ = written;
-  return read;
+  if (!read) return read;
+  auto receipt = store_->apply(fresh);
+  if (!receipt && receipt.error().code != errc::invalid_argument) return lose(receipt.error());
+  jobs_seen_ = written;
+  if (!receipt) return note_failure(receipt.error()), expected<void>{}; // the rows must not wait for it
+  count(*receipt);
+  for (auto& x : fresh.job_runs) jobs_[x.id] = {x.status, x.rows};
+  return {};
 }
 
 // Gives the offset behind what was added.
-expected<std::uint64_t> store_writer_state::gather(stream& from, store_batch& into) const {
-  auto [epoch, where, partition] = from.where;
-  auto records = context_->log->read(where, partition, from.next, read_bytes);
+expected<std::uint64_t> store_writer_state::gather(const stream& from, std::vector<refusable_row>& into) const {
+  auto records = context_->log->read(from.where.where, from.where.partition, from.next, read_bytes);
   if (!records) return tl::unexpected{records.error()};
   auto next = from.next;
   for (auto& r : *records) {
-    if (r.kind == record_kind::dead_letter) {
-      auto letter = dead_letter_from_msgpack(r.payload);
-      if (!letter) return tl::unexpected{letter.error()};
-      auto stage = where == topic::dead_letters ? "ingestor" : "window";
-      into.dead_letters.push_back({epoch, where, partition, r.offset, letter->feed, stage, letter->code, letter->reason,
-                                   letter->seen_ts, letter->seen_ts, 1, std::move(letter->bytes)});
-    } else {
-      auto items = derived_from_msgpack(r.payload);
-      if (!items) return tl::unexpected{items.error()};
-      add_derived(into, std::move(*items));
-    }
+    if (auto added = add_rows(into, from.where, r); !added) return tl::unexpected{added.error()};
     next = r.next();
-    if (rows_of(into) >= context_->config->stores.batch_rows) break;
+    if (into.size() >= context_->config->stores.batch_rows) break;
   }
   return next;
 }

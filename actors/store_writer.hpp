@@ -4,15 +4,21 @@
 //
 // While the database is away the log is what waits: the writer's position is a consumer group's, and the log is not
 // trimmed past it. When the database is back, the writer goes on where the store is, in order. Nobody else notices.
+//
+// A row that the store refuses for what is in it would be refused for ever. After some attempts at its batch each row
+// is tried alone; those that are refused become dead letters of their partition, and when these are in the log, the
+// store is told that it has come past them. A crash in between repeats it, to the same end.
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/refused_rows.hpp"
 #include "messages/protocols.hpp"
 #include "runtime/store/store.hpp"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,17 +40,29 @@ private:
     log_stream where;
     std::uint64_t next = 0;
   };
+  struct gathered {
+    std::vector<refusable_row> rows;
+    std::vector<stream> reached;
+    std::vector<stream_position> positions; // of those that have moved
+  };
 
   void on_pulse();
   expected<void> open();
   expected<std::uint64_t> begin_of(const log_stream& where) const;
+  expected<void> write_jobs();
   expected<bool> write_batch(); // false: there was nothing to write
-  expected<std::uint64_t> gather(stream& from, store_batch& into) const;
+  expected<gathered> gather() const;
+  expected<std::uint64_t> gather(const stream& from, std::vector<refusable_row>& into) const;
+  expected<bool> write_without_refused(gathered batch, const failure& why);
+  expected<void> finish(const gathered& batch);
+  expected<void> pass(const std::vector<stream>& reached); // the store has come so far
+  tl::unexpected<failure> lose(const failure& why);
+  void send_set_aside(const set_aside_ptr& what);
+  void on_set_aside(const std::string& key);
   expected<void> commit(const std::vector<stream>& reached);
   void note_failure(const failure& why);
   void count(const store_receipt& receipt);
   std::uint64_t lag() const;
-  expected<void> add_jobs(store_batch& into);
   status_report status() const;
 
   actor_of<store_writer_state>* self_;
@@ -57,6 +75,10 @@ private:
   std::uint64_t jobs_seen_ = 0;                                      // of figures->jobs_written
   std::map<std::string, std::pair<job_status, std::uint64_t>> jobs_; // status and rows of those the store has
   int failures_ = 0;                                                 // in a row
+  int refusals_ = 0;                                                 // of the same batch
+  timestamp first_refusal_;
+  std::map<std::string, set_aside_ptr> waiting_; // letters that are not in the log yet, by key
+  std::optional<gathered> without_refused_;      // stored but for its positions, which wait for the letters
   std::string last_failure_;
   std::uint64_t rows_ = 0; // applied since the start
   metrics::gauge* lag_items_ = nullptr;

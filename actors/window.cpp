@@ -28,11 +28,13 @@ window_state::interface::behavior_type window_state::behavior() {
   job_->begin();
   see_whether_caught_up(); // if so, nobody answers before there is something new
   self_->delayed_send(self_, std::chrono::milliseconds{context_->config->checkpoint.interval_ms}, verb::pulse_v);
+  set_poison_aside();
   pull();
   return {
     [this](verb::pulse) { on_pulse(); },
     [this](const fresh_entries& fresh) { on_entries(fresh); },
     [this](verb::committed, std::uint64_t dealt_with) { on_committed(dealt_with); },
+    [this](verb::set_aside, const std::string&, bool) { on_set_aside(); },
     [this](verb::stop) { on_stop(); },
     [this](verb::status) { return status(); },
   };
@@ -43,6 +45,9 @@ void window_state::recover() {
   latency_ms_ = &context_->metrics->window_latency_ms();
   open_windows_ = &context_->metrics->open_windows(partition_);
   consumer_lag_ms_ = &context_->metrics->consumer_lag_ms(partition_);
+  auto aside = set_aside_records::load(*context_->log, partition_);
+  if (!aside) throw std::runtime_error("what was set aside: " + aside.error().message);
+  aside_ = std::move(*aside);
   auto range = context_->log->range(topic::events, partition_);
   if (range) next_ = range->head;
   auto states = load_snapshot();
@@ -72,8 +77,31 @@ std::optional<stage_states> window_state::load_snapshot() {
   return states;
 }
 
+void window_state::set_poison_aside() {
+  auto& config = *context_->config;
+  auto poison = context_->figures->crashes.at_least(partition_, config.supervisor.poison_after);
+  auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
+  if (!poison || !appender) return;
+  auto request =
+    poison_letter(*context_->log, partition_, *poison, config.limits.dead_letter_bytes, context_->config_hash);
+  if (!request) throw std::runtime_error("the record to set aside: " + request.error().message);
+  setting_aside_ = true;
+  self_->send(appender, verb::set_aside_v, std::make_shared<const set_aside_request>(std::move(*request)),
+              set_aside_listener{self_});
+}
+
+// If it was refused, it will crash its stage again, until the supervisor has had enough.
+void window_state::on_set_aside() {
+  auto aside = set_aside_records::load(*context_->log, partition_);
+  if (!aside) throw std::runtime_error("what was set aside: " + aside.error().message);
+  aside_ = std::move(*aside);
+  setting_aside_ = false;
+  if (stopping_) return hand_in();
+  pull();
+}
+
 void window_state::pull() {
-  if (pulling_ || underway_ || stopping_) return;
+  if (pulling_ || underway_ || setting_aside_ || stopping_) return;
   auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
   if (!appender) return; // its supervisor starts this actor again after it
   pulling_ = true;
@@ -101,25 +129,41 @@ void window_state::see_whether_caught_up() {
   if (caught_up_) ++context_->figures->partitions_caught_up;
 }
 
+template <class Work> auto window_state::at_work_on(std::uint64_t offset, Work work) {
+  return context_->figures->crashes.watch(partition_, offset, line_stage::window, context_->time->now(), work);
+}
+
 void window_state::read_from_log() {
   auto records = context_->log->read(topic::events, partition_, next_, catch_up_read_bytes);
   if (!records) throw std::runtime_error("reading the log: " + records.error().message);
   for (auto& r : *records) {
-    auto entry = to_log_entry(std::move(r));
-    if (!entry) throw std::runtime_error("reading the log: " + entry.error().message);
-    apply(**entry);
+    if (aside_.is_unseen(r.offset)) {
+      next_ = r.next();
+      continue;
+    }
+    auto entry = at_work_on(r.offset, [&] {
+      auto read = to_log_entry(std::move(r));
+      if (!read) throw std::runtime_error("reading the log: " + read.error().message);
+      return *read;
+    });
+    apply(*entry);
   }
 }
 
 void window_state::apply(const log_entry& entry) {
+  if (aside_.is_unseen(entry.offset)) return void(next_ = entry.next());
   auto began = context_->time->monotonic();
-  auto step = stage_.apply(entry);
-  if (!step) throw std::runtime_error(step.error().message);
+  auto step = at_work_on(entry.offset, [&] {
+    auto made = stage_.apply(entry);
+    if (!made) throw std::runtime_error(made.error().message);
+    return std::move(*made);
+  });
+  step.set_aside_from = aside_.from(entry.offset);
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
-  made_ += step->bars.size();
-  if (step->rules || step->answered || !step->bars.empty() || !step->rejected.empty())
-    result_.steps.push_back(std::move(*step));
+  made_ += step.bars.size();
+  if (step.rules || step.answered || !step.bars.empty() || !step.rejected.empty())
+    result_.steps.push_back(std::move(step));
   consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
 }

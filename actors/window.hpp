@@ -4,7 +4,8 @@
 //
 // It keeps at most one result underway, so nothing can pile up. A restart loads the last snapshot and goes over the log
 // from there; what is already written is computed again and recognised by the appender. The stages behind it begin
-// where its first result says, so the states of all of them are always of the same place in the log.
+// where its first result says, so the states of all of them are always of the same place in the log. A record that has
+// crashed one of them too often is set aside by the new window, before it reads on.
 #pragma once
 
 #include "actors/context.hpp"
@@ -26,15 +27,18 @@ struct window_state {
 
 private:
   void recover();
+  void set_poison_aside();
   std::optional<stage_states> load_snapshot();
   void on_entries(const fresh_entries& fresh);
   void on_committed(std::uint64_t dealt_with);
+  void on_set_aside();
   void on_pulse();
   void on_stop();
   void finish();
   void pull();
   void see_whether_caught_up();
   void read_from_log();
+  template <class Work> auto at_work_on(std::uint64_t offset, Work work);
   void apply(const log_entry& entry);
   void hand_in();
   status_report status() const;
@@ -44,10 +48,12 @@ private:
   std::uint16_t partition_ = 0;
   std::string path_;
   window_stage stage_;
+  set_aside_records aside_;
   std::uint64_t next_ = 0; // offset of the next entry to look at
   stage_result result_;    // being put together
   bool underway_ = false;  // a result is with the appender
   bool pulling_ = false;
+  bool setting_aside_ = false; // a record is, by the appender
   bool snapshot_due_ = false;
   bool stopping_ = false;
   bool caught_up_ = false;

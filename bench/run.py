@@ -8,6 +8,7 @@ machine should do nothing else: the script says how busy it was when it began.
 
 import argparse
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -17,11 +18,14 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "scenarios"))
+from websocket import Client
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEADLINE_S = 120
 
@@ -211,6 +215,47 @@ def stream(build):
     return rows
 
 
+def end_to_end(build):
+    """(c) From a window's end to its bar and its signal on a socket: 2 s windows, features, a signal a bar, paced by the clock.
+
+    A bar is sent when it is stored. What a window takes at least is the lateness it waits for, 500 ms.
+    """
+    rows, seconds, window_s = [], 24, 2
+    for rate, symbols in ((50_000 / 60, 10), (500_000, 100)):
+        more = (f"windows: {{intervals: [{window_s}s]}}\nfeatures: {{interval: {window_s}s, windows: [{{name: vwap, bars: 5}}, {{name: rsi, bars: 14}}]}}\n"
+                "inference: {adapters: {rules: {enabled: true, file: RULES}}}\n")
+        with node(build, synthetic("--symbols", symbols, "--rate", round(rate)), more) as it:
+            rules = it.directory / "rules.yaml"
+            rules.write_text('[{name: any, condition: "close > 0", emit: level, signal: 1, score: 1}]\n', encoding="utf-8")
+            it.config.write_text(it.config.read_text(encoding="utf-8").replace("RULES", str(rules)), encoding="utf-8")
+            it.start().wait_ready()
+            cpu = cpu_seconds(it.process.pid)
+            late = watch(it.port, seconds, {f"bars.{window_s}s.*": "end", "signals.*": "ts"})
+            cpu = (cpu_seconds(it.process.pid) - cpu) / seconds
+        for kind, after_end in late.items():
+            p95 = statistics.quantiles(after_end, n=100)[94]
+            rows.append({"name": f"end_to_end_{kind}_{round(rate)}", "rows": len(after_end), "p50_ms_after_end": statistics.median(after_end) * 1e3,
+                         "p95_ms_after_end": p95 * 1e3, "p95_windows_from_start": (window_s + p95) / window_s, "node_cores": cpu})
+    return rows
+
+
+def watch(port, seconds, time_of):
+    """Seconds from the time that each object names to its receipt, by the first word of its channel."""
+    out = {channel.split(".")[0]: [] for channel in time_of}
+    field = {channel.split(".")[0]: name for channel, name in time_of.items()}
+    with Client(port) as client:
+        client.say({"action": "subscribe", "id": 1, "channels": list(time_of)})
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            objects = client.messages()
+            now = time.time()
+            for x in objects:
+                kind = x.get("channel", "").split(".")[0]
+                if kind in out and field[kind] in x:
+                    out[kind].append(now - datetime.datetime.fromisoformat(x[field[kind]].replace("Z", "+00:00")).timestamp())
+    return out
+
+
 def redis_streams(build):
     """(d) Redis Streams, AOF everysec: the same lines, producer and consumer at once; and the usual Python consumer."""
     if not shutil.which("redis-server") or not (build / "bench" / "peer_redis").exists():
@@ -327,7 +372,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, features, models, fanout, stream, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

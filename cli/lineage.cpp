@@ -4,9 +4,11 @@
 #include "actors/lineage_json.hpp"
 #include "actors/log_entries.hpp"
 #include "messages/codec/json.hpp"
+#include "runtime/store/letter_store.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/core.h>
 #include <memory>
@@ -71,9 +73,20 @@ void print_notes(const std::vector<std::string>& notes) {
   for (auto& note : notes) branch(1, "note: " + note);
 }
 
+constexpr const char* no_lines = "are not in the log: their feeds do not have `raw: all`";
+
+void print_event(int depth, const logged_event& x) {
+  branch(depth, words(x));
+  if (x.raw) branch(depth + 1, "raw " + printable(*x.raw));
+}
+
 void print_bar(int depth, const bar_lineage& x) {
   branch(depth, words(x.what) + (x.is_compared ? "  (its close is compared with)" : ""));
-  for (auto& event : x.events) branch(depth + 1, words(event));
+  for (auto& event : x.events) print_event(depth + 1, event);
+  auto lost = std::count_if(x.events.begin(), x.events.end(), [](auto& event) { return !event.raw; });
+  if (lost != 0)
+    branch(depth + 1,
+           fmt::format("note: the lines of {} {}", counted(static_cast<std::size_t>(lost), "event"), no_lines));
   if (!x.missing.empty()) branch(depth + 1, "note: " + x.missing);
 }
 
@@ -108,7 +121,8 @@ void print(const signal_lineage& x) {
 void print(const bar_lineage& x) { print_bar(0, x); }
 
 void print(const event_lineage& x) {
-  branch(0, words(x.what));
+  print_event(0, x.what);
+  if (!x.what.raw) branch(1, std::string{"note: the bytes of its line "} + no_lines);
   if (!x.rejected.empty()) branch(1, "in no bar: " + x.rejected);
   for (auto& one : x.bars) branch(1, words(one));
   for (auto& one : x.vectors) branch(1, words(one));

@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
   add_config(app, chosen);
   add_doctor(app, chosen);
   add_reference(app, chosen);
-  add_dead_letters(app, chosen);
+  add_dlq(app, chosen);
   app.set_version_flag("--version", std::string{"finstream "} + FINSTREAM_VERSION);
   app.add_subcommand("version", "Print the version")->callback([&] {
     chosen = [] { return fmt::print("finstream {}\n", FINSTREAM_VERSION), 0; };

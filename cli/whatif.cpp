@@ -97,6 +97,9 @@ expected<void> run_other(const bus& log, std::uint16_t partition, timestamp from
   auto range = log.range(topic::events, partition);
   if (!range) return tl::unexpected{range.error()};
   partition_stages stages;
+  auto aside = set_aside_records::load(log, partition);
+  if (!aside) return tl::unexpected{aside.error()};
+  stages.leave_out(std::move(*aside));
   if (range->head != 0) {
     auto base = load_base(log, partition, range->head);
     if (!base) return tl::unexpected{base.error()};
@@ -113,6 +116,7 @@ expected<void> run_other(const bus& log, std::uint16_t partition, timestamp from
     for (auto& r : *records) {
       offset = r.next();
       if (r.offset >= dealt_with) break;
+      if (stages.leaves_out(r.offset)) continue;
       auto entry = to_log_entry(std::move(r));
       if (!entry) return tl::unexpected{entry.error()};
       auto own = **entry;

@@ -31,6 +31,8 @@ std::string_view to_string(errc code) {
   case errc::trimmed: return "trimmed";
   case errc::bad_command: return "bad_command";
   case errc::incompatible: return "incompatible";
+  case errc::poison: return "poison";
+  case errc::undeliverable: return "undeliverable";
   }
   return "unknown";
 }
@@ -64,6 +66,8 @@ std::string_view explain(errc code) {
   case errc::trimmed: return "This position is older than what the log keeps; start from its head.";
   case errc::bad_command: return "The client sent a command that is not understood; its author must read the protocol.";
   case errc::incompatible: return "The data directory was written with other settings; use those, or a new directory.";
+  case errc::poison: return "A stage crashed at this record again and again; please report it, with the letter.";
+  case errc::undeliverable: return "A store refuses this row for what is in it; look at the store's own rules.";
   }
   return "";
 }
@@ -75,8 +79,9 @@ bool is_temporary(errc code) {
 
 std::string error_list() {
   std::string out;
-  for (int i = 0; i <= static_cast<int>(errc::incompatible); ++i) {
+  for (int i = 0; i <= static_cast<int>(errc::undeliverable); ++i) {
     auto code = static_cast<errc>(i);
+    if (explain(code).empty()) continue; // not given out
     out += std::to_string(i) + " " + std::string{to_string(code)} + (is_temporary(code) ? " temporary " : " lasting ") +
            std::string{explain(code)} + "\n";
   }

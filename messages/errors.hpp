@@ -37,6 +37,8 @@ enum class errc : std::uint8_t {
   trimmed = 21,          // caller: this position is older than what is kept
   bad_command = 22,      // client: a WebSocket command that is not understood
   incompatible = 23,     // operator: the data directory was written with other settings or a newer format
+  poison = 30,           // operator: a record at which its stage crashed again and again; set aside
+  undeliverable = 31,    // operator: a row that a store refuses for what is in it; set aside
 };
 
 struct failure {

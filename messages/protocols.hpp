@@ -34,6 +34,9 @@ using entry_reader = caf::typed_actor<caf::reacts_to<fresh_entries>>;
 using derived_reader = caf::typed_actor<caf::reacts_to<fresh_derived>>;
 using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::uint64_t>>;
 
+// Hears what became of what it asked to have set aside, by its key: whether it is.
+using set_aside_listener = caf::typed_actor<caf::reacts_to<verb::set_aside, std::string, bool>>;
+
 // Takes what the stages before it made of the log. At the end of the line the appender writes it, and answers with
 // `committed` and `dealt_with`.
 using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_ptr, commit_listener>>;
@@ -47,6 +50,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
                                         // What a model said: written once, however often it is handed in.
                                         caf::reacts_to<verb::answer, answers_ptr, answer_listener>,
+                                        // Writes the letter, once for each key.
+                                        caf::reacts_to<verb::set_aside, set_aside_ptr, set_aside_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
                                         // INTERNAL: log the passing of time; try again to write.
@@ -55,7 +60,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
 // Events -> bars of one partition.
 using window_actor = caf::typed_actor<
   // INTERNAL: time for a checkpoint.
-  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::extend_with<managed>;
+  caf::reacts_to<verb::pulse>>::extend_with<entry_reader>::extend_with<commit_listener>::
+  extend_with<set_aside_listener>::extend_with<managed>;
 
 // Bars -> features, and features -> signals. They act on what they are handed, and hand it on.
 using features_actor = result_taker::extend_with<managed>;
@@ -99,7 +105,7 @@ using job_keeper_actor = caf::typed_actor<
 // The log -> a store outside it.
 using store_writer_actor = caf::typed_actor<
   // INTERNAL: look for something to write.
-  caf::reacts_to<verb::pulse>>::extend_with<managed>;
+  caf::reacts_to<verb::pulse>>::extend_with<set_aside_listener>::extend_with<managed>;
 
 // Features -> what a trained model says of them.
 using model_actor = caf::typed_actor<

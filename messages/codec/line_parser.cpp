@@ -44,11 +44,12 @@ struct line_parser::implementation {
   void parse_region(const char* begin, const char* end);
   void parse_line(const char* begin, const char* end);
   expected<line_type> read(std::string_view line, line_event& event, control_line& control);
-  expected<void> accept(const line_event& event);
+  expected<void> accept(const line_event& event, std::string_view line);
   expected<void> accept(control_line control);
   expected<const series_table::slot*> find_or_add(const line_event& event);
   expected<std::uint8_t> interval_index(std::string_view interval);
   void append(const event_row& row, std::uint32_t partition);
+  void keep(std::string_view line, std::uint32_t partition);
   event_batch& start_batch(std::uint32_t partition);
   void finish();
   dead_letter bury(failure why, std::string_view bytes, std::uint64_t byte_offset) const;
@@ -83,6 +84,7 @@ struct line_parser::implementation {
 parsed_chunk line_parser::implementation::parse(std::string_view lines, timestamp now) {
   parsed_chunk out;
   out.batches.resize(options.partitions);
+  if (options.keep_lines) out.lines_of_events.resize(options.partitions);
   if (lines.empty()) return out;
   chunk = &out;
   ingest_ts = now;
@@ -115,6 +117,7 @@ void line_parser::implementation::parse_region(const char* begin, const char* en
       ++by_shape;
       if (!line.resume.empty()) last_resume = line.resume;
       append(line.row, line.partition);
+      if (options.keep_lines) keep({p, static_cast<std::size_t>(next - p - 1)}, line.partition);
       bytes_seen += static_cast<std::size_t>(next - p);
       p = next;
       continue;
@@ -136,7 +139,7 @@ void line_parser::implementation::parse_line(const char* begin, const char* end)
   auto is_control = type && *type == line_type::control;
   auto done = !type        ? expected<void>{tl::unexpected{std::move(type.error())}}
               : is_control ? accept(std::move(control))
-                           : accept(event);
+                           : accept(event, line);
   if (!done) {
     chunk->dead_letters.push_back(bury(std::move(done.error()), line, bytes_seen));
     return;
@@ -155,7 +158,7 @@ expected<line_type> line_parser::implementation::read(std::string_view line, lin
 }
 
 // The last of its checks, then the event is part of the chunk.
-expected<void> line_parser::implementation::accept(const line_event& event) {
+expected<void> line_parser::implementation::accept(const line_event& event, std::string_view line) {
   auto interval = interval_index(event.interval);
   if (!interval) return tl::unexpected{interval.error()};
   auto slot = find_or_add(event);
@@ -168,6 +171,7 @@ expected<void> line_parser::implementation::accept(const line_event& event) {
     last_resume = {};
   }
   append(row, (*slot)->partition);
+  if (options.keep_lines) keep(line, (*slot)->partition);
   return {};
 }
 
@@ -216,6 +220,12 @@ void line_parser::implementation::append(const event_row& row, std::uint32_t par
   last_seq = row.seq;
 }
 
+void line_parser::implementation::keep(std::string_view line, std::uint32_t partition) {
+  auto& lines = chunk->lines_of_events[partition];
+  if (lines == nullptr) lines = std::make_shared<raw_lines>();
+  lines->add(line);
+}
+
 // Room for as many rows as the last chunk would have had at this size, and an eighth more.
 event_batch& line_parser::implementation::start_batch(std::uint32_t partition) {
   auto& batch = chunk->batches[partition];
@@ -258,6 +268,8 @@ dead_letter line_parser::implementation::bury(failure why, std::string_view byte
   out.line_number = lines_seen;
   out.byte_offset = byte_offset;
   out.bytes = bytes.substr(0, options.max_dead_letter_bytes);
+  out.stage = "ingestor";
+  out.config_hash = options.config_hash;
   return out;
 }
 

@@ -6,6 +6,7 @@
 // fuzz target holds them together.
 #pragma once
 
+#include "messages/codec/raw_lines.hpp"
 #include "messages/command/pace_line.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/market_event.hpp"
@@ -28,6 +29,8 @@ struct line_parser_options {
   std::size_t max_line_bytes = 64 * 1024;       // longer lines are dead letters line_too_long
   std::size_t max_dead_letter_bytes = 4 * 1024; // of a bad line's bytes that are kept
   std::size_t max_keys = 100'000; // provider+symbol pairs a feed may name; more are dead letters overloaded
+  std::uint64_t config_hash = 0;  // for dead letters
+  bool keep_lines = false;        // whether the chunk's lines are kept beside its events
   bool shape_cache = true;        // off: every line through simdjson, for comparison
 };
 
@@ -40,8 +43,9 @@ struct control_line {
 
 // What one chunk of lines became.
 struct parsed_chunk {
-  std::vector<std::shared_ptr<event_batch>> batches; // one a partition; null where it got no events
-  std::vector<control_line> controls;                // in the order of the lines
+  std::vector<std::shared_ptr<event_batch>> batches;       // one a partition; null where it got no events
+  std::vector<std::shared_ptr<raw_lines>> lines_of_events; // with keep_lines: beside each batch, its rows' lines
+  std::vector<control_line> controls;                      // in the order of the lines
   std::vector<pace_line> paces;
   std::vector<dead_letter> dead_letters;
   resume_point resume; // of the last event line; its token is the last one seen

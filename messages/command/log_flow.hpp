@@ -2,6 +2,7 @@
 // process only, so they share memory instead of being serialised.
 #pragma once
 
+#include "messages/codec/raw_lines.hpp"
 #include "messages/event/answers.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
@@ -19,10 +20,11 @@ namespace finstream {
 // One feed's part of one chunk, for one partition. All of it is appended at once, in this order.
 struct chunk_part {
   std::string feed;
-  std::uint64_t sender = 0;         // which life of which ingestor numbered it
-  std::vector<source_event> before; // hello, gap
-  batch_ptr events;                 // or null
-  std::vector<source_event> after;  // heartbeat, eof; what became of the process
+  std::uint64_t sender = 0;             // which life of which ingestor numbered it
+  std::vector<source_event> before;     // hello, gap
+  batch_ptr events;                     // or null
+  std::shared_ptr<const raw_lines> raw; // its rows' lines, or null; their offset is the appender's to say
+  std::vector<source_event> after;      // heartbeat, eof; what became of the process
   std::vector<dead_letter> dead_letters;
   std::optional<resume_point> resume; // all before it is in the log: saved together with this
 };
@@ -51,13 +53,30 @@ struct derived_record {
 };
 using derived_record_ptr = std::shared_ptr<const derived_record>;
 
+// The stages of a partition, in the order in which they stand in line. DO NOT CHANGE THESE VALUES: they are in the log.
+enum class line_stage : std::uint8_t { window = 0, features = 1, inference = 2 };
+constexpr const char* to_string(line_stage x) {
+  return x == line_stage::window ? "window" : x == line_stage::features ? "features" : "inference";
+}
+
+// What is to be set aside, as a letter and under a name, so that it is done once. With `from` it is a record of topic
+// events, at the letter's cause_offset: this stage and those behind it do not see it.
+struct set_aside_request {
+  std::string key;
+  std::uint16_t partition = 0;
+  dead_letter letter;
+  std::optional<line_stage> from = {};
+};
+using set_aside_ptr = std::shared_ptr<const set_aside_request>;
+
 // What one log entry gives. It begins with the window, and each stage behind it adds its own.
 struct stage_step {
   std::uint64_t cause = 0; // offset in topic `events`
   timestamp log_ts;
-  std::optional<stage_rules> rules; // these hold from here on
-  answers_ptr answered;             // what a model said, if the entry is that
-  std::vector<derived> bars;        // and ends of intervals
+  std::optional<stage_rules> rules;         // these hold from here on
+  answers_ptr answered;                     // what a model said, if the entry is that
+  std::optional<line_stage> set_aside_from; // this stage and those behind it add nothing
+  std::vector<derived> bars;                // and ends of intervals
   std::vector<derived> features;
   std::vector<derived> signals;
   std::vector<dead_letter> rejected; // events that are in no bar

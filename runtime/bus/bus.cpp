@@ -14,6 +14,7 @@ std::string_view to_string(topic t) {
   case topic::rejected: return "rejected";
   case topic::features: return "features";
   case topic::signals: return "signals";
+  case topic::raw: return "raw";
   }
   return "unknown";
 }

@@ -33,10 +33,11 @@ namespace finstream {
 enum class topic : std::uint16_t {
   events = 1,       // packed market events, source changes, clock records
   bars = 2,         // derived: bars and ends of intervals
-  dead_letters = 3, // lines of feeds that could not be used
+  dead_letters = 3, // lines of feeds that could not be used; records and rows that were set aside
   rejected = 4,     // derived: events that came late, or would make a bar overflow
   features = 5,     // derived: feature vectors
   signals = 6,      // derived
+  raw = 7,          // the lines that events were made of, where a feed has `raw: all`
 };
 std::string_view to_string(topic t);
 
@@ -50,6 +51,7 @@ enum class record_kind : std::uint8_t {
   dead_letter = 6, // msgpack
   rules = 7,       // the rules have changed: stage_rules, msgpack
   answers = 8,     // what a trained model said when it was asked, msgpack
+  lines = 11,      // messages/codec/raw_lines.hpp
 };
 
 enum class durability : std::uint8_t {

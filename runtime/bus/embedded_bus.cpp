@@ -152,7 +152,7 @@ expected<embedded_bus::lane*> embedded_bus::find_or_create(topic where, std::uin
   auto made = std::make_unique<lane>();
   made->where = where;
   made->partition = partition;
-  auto status = db_->CreateColumnFamily(setup_.log, place(where, partition), &made->family);
+  auto status = db_->CreateColumnFamily(setup_.of(where), place(where, partition), &made->family);
   if (!status.ok()) {
     lanes_.erase(lane_id(where, partition));
     return tl::unexpected(in_trouble(status, fmt::format("creation of {} in the log", place(where, partition))));

@@ -154,11 +154,12 @@ embedded_bus::describe_families(const std::vector<std::string>& names) {
   families.emplace_back("tables", setup_.tables);
   for (const auto& name : names) {
     if (name == rocksdb::kDefaultColumnFamilyName || name == "tables") continue;
-    if (!parse_place(name))
+    auto known = parse_place(name);
+    if (!known)
       return fail(errc::incompatible,
                   fmt::format("open of the log in {}: it holds `{}`, which this version does not know",
                               options_.directory, name));
-    families.emplace_back(name, setup_.log);
+    families.emplace_back(name, setup_.of(known->first));
   }
   return families;
 }

@@ -45,7 +45,10 @@ struct rocksdb_setup {
   rocksdb::DBOptions database;
   rocksdb::ColumnFamilyOptions meta;
   rocksdb::ColumnFamilyOptions tables;
-  rocksdb::ColumnFamilyOptions log; // of one topic and partition
+  rocksdb::ColumnFamilyOptions log;  // of one topic and partition
+  rocksdb::ColumnFamilyOptions text; // likewise, of a topic whose payloads are texts
+
+  const rocksdb::ColumnFamilyOptions& of(topic where) const { return where == topic::raw ? text : log; }
 };
 rocksdb_setup set_up_rocksdb(const embedded_bus_options& options, std::shared_ptr<watcher> listener);
 void make_read_only(rocksdb::DBOptions& options);

@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 5> names_of(log::level) {
 }
 constexpr std::array<std::string_view, 3> names_of(durability) { return {"none", "interval", "batch"}; }
 constexpr std::array<std::string_view, 2> names_of(rounding) { return {"reject", "half_even"}; }
+constexpr std::array<std::string_view, 3> names_of(raw_capture) { return {"off", "errors", "all"}; }
 constexpr std::array<std::string_view, 12> names_of(window_kind) {
   return {"by_name", "vwap", "ohlcv",    "ret",          "logret", "vol",
           "vol_ann", "rsi",  "momentum", "momentum_abs", "skew",   "kurt"};

@@ -124,21 +124,25 @@ void add_features(table& out, feature_settings& x) {
 }
 
 void add_stores(table& out, store_settings& x) {
-  add(out, {
-             number("stores.poll_interval_ms", x.poll_interval_ms, 1, minute_ms,
-                    "How often a writer that has caught up with the log looks for more."),
-             number("stores.batch_rows", x.batch_rows, 1, 1'000'000,
-                    "Rows of one transaction. Below a few hundred a database is slow; all of them are held in memory."),
-             plain("stores.postgres.enabled", x.postgres.enabled,
-                   "Whether bars, features, signals and dead letters are written to PostgreSQL too."),
-             text("stores.postgres.connection", x.postgres.connection, text_form::free,
-                  "Key=value pairs or a URI, as libpq reads them: host, port, user, dbname. Keep the password in the "
-                  "environment (${NAME}) or in ~/.pgpass."),
-             number("stores.postgres.connect_timeout_s", x.postgres.connect_timeout_s, 1, 600,
-                    "How long connecting may take."),
-             number("stores.postgres.statement_timeout_ms", x.postgres.statement_timeout_ms, 100, hour_ms,
-                    "How long a statement may take before it is given up and tried again."),
-           });
+  add(out,
+      {
+        number("stores.poll_interval_ms", x.poll_interval_ms, 1, minute_ms,
+               "How often a writer that has caught up with the log looks for more."),
+        number("stores.batch_rows", x.batch_rows, 1, 1'000'000,
+               "Rows of one transaction. Below a few hundred a database is slow; all of them are held in memory."),
+        number("stores.refused_attempts", x.refused_attempts, 1, 1000,
+               "Attempts at a batch that a store refuses for what is in it, before each row is tried alone and those "
+               "refused are set aside as dead letters."),
+        plain("stores.postgres.enabled", x.postgres.enabled,
+              "Whether bars, features, signals and dead letters are written to PostgreSQL too."),
+        text("stores.postgres.connection", x.postgres.connection, text_form::free,
+             "Key=value pairs or a URI, as libpq reads them: host, port, user, dbname. Keep the password in the "
+             "environment (${NAME}) or in ~/.pgpass."),
+        number("stores.postgres.connect_timeout_s", x.postgres.connect_timeout_s, 1, 600,
+               "How long connecting may take."),
+        number("stores.postgres.statement_timeout_ms", x.postgres.statement_timeout_ms, 100, hour_ms,
+               "How long a statement may take before it is given up and tried again."),
+      });
 }
 
 void add_model(table& out, model_adapter_settings& x, const std::array<std::string_view, 5>& paths, stage decides) {
@@ -208,6 +212,9 @@ void add_care(table& out, settings& x) {
       number("supervisor.max_restarts", x.supervisor.max_restarts, 0, 10'000,
              "Restarts within period_ms; one more is passed on to the parent."),
       number("supervisor.period_ms", x.supervisor.period_ms, 1, day_ms, "The time in which restarts are counted."),
+      number("supervisor.poison_after", x.supervisor.poison_after, 0, 1000,
+             "Crashes of a stage over one and the same record before the record is set aside as a dead letter and the "
+             "partition goes on behind it; 0 is never. More than max_restarts has no effect."),
       number("supervisor.stop_timeout_ms", x.supervisor.stop_timeout_ms, 1, hour_ms,
              "How long a child may take to stop before it is killed."),
     });
@@ -250,7 +257,10 @@ void add_limits(table& out, limit_settings& x) {
         "limits.metric_symbols", x.metric_symbols, 0, 1'000'000,
         "Symbols with metrics of their own; the others share the label other, so that the metrics page stays bounded."),
       number("limits.dead_letters", x.dead_letters, 1, 1'000'000'000,
-             "Dead letters kept in the log; older ones are trimmed."),
+             "Dead letters kept in the log, per partition; older ones are trimmed. Late events are kept as long as the "
+             "events themselves."),
+      number("limits.dead_letter_bytes", x.dead_letter_bytes, 0, mebibyte,
+             "How much is kept of a line, a record or a row that could not be used."),
     });
 }
 
@@ -337,6 +347,10 @@ std::vector<option> options_of(feed_settings& x) {
     plain("environment", x.environment, "Variables added to the node's own for this process."),
     plain("round", x.round,
           "What to do with a number of more than 9 decimals: refuse the event, or round half to even."),
+    plain(
+      "raw", x.raw,
+      "Whose bytes are kept: off keeps none, errors those of lines that could not be used, all those of every event "
+      "too, so that lineage shows them; the log grows by the compressed lines."),
     plain("restart_after_eof", x.restart_after_eof, "Whether a feed that has said eof and ended is started again."),
     number("ready_timeout_ms", x.ready_timeout_ms, 1, hour_ms,
            "From the start to the first valid line; later than that the process counts as crashed."),

@@ -158,6 +158,7 @@ struct postgres_settings {
 struct store_settings {
   int poll_interval_ms = 100;      // how often a writer that has caught up looks for more
   std::uint64_t batch_rows = 2000; // of one transaction: fewer cost more, more are held in memory
+  int refused_attempts = 3;        // at rows that a store refuses, before each is tried alone
   postgres_settings postgres;
 
   friend bool operator==(const store_settings&, const store_settings&) = default;
@@ -195,16 +196,20 @@ struct backoff_settings {
   friend bool operator==(const backoff_settings&, const backoff_settings&) = default;
 };
 
+// Which bytes of its lines are kept in the log.
+enum class raw_capture : std::uint8_t { off, errors, all };
+
 struct feed_settings {
   std::string name;
   std::vector<std::string> command;
   std::vector<std::pair<std::string, std::string>> environment;
   std::string paced_by;              // a provider: its limits hold for what this feed asks for; empty: none do
   rounding round = rounding::reject; // more than 9 decimals: reject | half_even
-  bool restart_after_eof = false;    // a feed that has said eof and ended is done
-  int ready_timeout_ms = 10'000;     // from start to the first valid hello or event
-  int stop_grace_ms = 3000;          // from SIGTERM to SIGKILL
-  int overflow_kill_ms = 30'000;     // output held up for this long: the process is killed, reason BackpressureOverflow
+  raw_capture raw = raw_capture::errors;
+  bool restart_after_eof = false; // a feed that has said eof and ended is done
+  int ready_timeout_ms = 10'000;  // from start to the first valid hello or event
+  int stop_grace_ms = 3000;       // from SIGTERM to SIGKILL
+  int overflow_kill_ms = 30'000;  // output held up for this long: the process is killed, reason BackpressureOverflow
   std::uint64_t max_line_bytes = 64 * 1024;
   std::uint64_t max_keys = 100'000; // provider+symbol pairs: each costs memory in every stage
   backoff_settings backoff;
@@ -222,6 +227,7 @@ struct checkpoint_settings {
 struct supervisor_settings {
   int max_restarts = 10; // in period_ms; one more escalates to the parent
   int period_ms = 10'000;
+  int poison_after = 3; // crashes over one record before it is set aside; 0: never
   int stop_timeout_ms = 5000;
 
   friend bool operator==(const supervisor_settings&, const supervisor_settings&) = default;
@@ -245,9 +251,10 @@ struct gateway_settings {
 struct limit_settings {
   int credit_chunks = 4; // chunks of a feed that may be underway to the log
   std::uint64_t chunk_bytes = 256 * 1024;
-  std::uint64_t recent_batches = 64;    // per partition, kept in memory for consumers that are caught up
-  std::uint64_t metric_symbols = 1000;  // with metrics of their own; the others share one
-  std::uint64_t dead_letters = 100'000; // kept in the log; older ones are trimmed
+  std::uint64_t recent_batches = 64;      // per partition, kept in memory for consumers that are caught up
+  std::uint64_t metric_symbols = 1000;    // with metrics of their own; the others share one
+  std::uint64_t dead_letters = 100'000;   // per partition, kept in the log; older ones are trimmed
+  std::uint64_t dead_letter_bytes = 4096; // of what could not be used: with dead_letters, what they can take
 
   friend bool operator==(const limit_settings&, const limit_settings&) = default;
 };

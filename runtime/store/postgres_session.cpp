@@ -56,7 +56,8 @@ errc code_of(const std::string& state) {
   if (state == "57014") return errc::timed_out;
   if (in("42501") || in("28") || in("3D") || in("3F") || in("25006") || in("0A")) return errc::config_invalid;
   if (in("42")) return errc::incompatible; // a table or a column is not as we made it
-  if (in("22") || in("23")) return errc::invalid_argument;
+  // What a row is, a rule of the operator's (a check, a trigger), or how much fits: the same row is refused again.
+  if (in("22") || in("23") || in("44") || in("54") || in("P0")) return errc::invalid_argument;
   if (in("XX001") || in("XX002")) return errc::corrupt_record;
   return errc::io_failure;
 }

@@ -46,7 +46,7 @@ struct dead_letter_entry {
   std::uint16_t partition = 0;
   std::uint64_t offset = 0; // with epoch, topic and partition: the key
   std::string feed;         // the feed it came from
-  std::string stage;        // what could not use it: "ingestor", "window"
+  std::string stage;        // what could not use it: "ingestor", "window", "store/postgres"
   errc code = errc::none;
   std::string reason;
   timestamp first_seen;

@@ -236,6 +236,24 @@ CAF_TEST(the hub goes on with an appender that was started again) {
   for (int seq = 1; seq <= 3; ++seq) CAF_CHECK_EQUAL(count(text, "\"seq\":" + std::to_string(seq) + ","), 1u);
 }
 
+CAF_TEST(a record that nobody can read is passed by) {
+  hub_world w;
+  w.subscribe(1, {"ticks.SPY"});
+  w.client(1).got.clear();
+  w.trades({trade(w.time.now(), "10", "1", 1)});
+  w.kill("/partitions/0/appender");
+  w.forget("/partitions/0/appender");
+  transaction tx;
+  tx.appends.push_back({topic::events, 0, record_kind::source, 1, w.time.now(), "garbage"});
+  CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
+  w.appender = w.start_appender();
+  w.trades({trade(w.time.now(), "10", "1", 2)}); // the hub has it and the record before it from the log
+  w.pass(second);
+  CAF_CHECK_EQUAL(w.end_of("/hub"), "");
+  auto text = w.client(1).text();
+  for (int seq = 1; seq <= 2; ++seq) CAF_CHECK_EQUAL(count(text, "\"seq\":" + std::to_string(seq) + ","), 1u);
+}
+
 CAF_TEST(without a server there is nobody to deliver to and the hub lives) {
   hub_world w;
   w.subscribe(1, {"ticks.SPY"});

@@ -5,6 +5,9 @@
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
 
+#include <algorithm>
+#include <map>
+
 using namespace finstream;
 using namespace finstream::test;
 
@@ -29,7 +32,11 @@ struct trading_world : world {
       auto when = at("09:30:00") + now * second;
       std::vector<happening> events{trade(when, std::to_string(100 + now % 7), "2", now)};
       if (now % 20 == 15) events.push_back(trade(when - 12 * second, "1", "1", 1'000'000 + now)); // late
-      tell(appender, verb::append_v, part_of(events), ++number, feed.as<append_listener>());
+      auto part = std::make_shared<chunk_part>(*part_of(events));
+      auto lines = std::make_shared<raw_lines>();
+      for (auto& row : part->events->rows) lines->add("line of " + std::to_string(row.seq));
+      part->raw = lines;
+      tell(appender, verb::append_v, chunk_part_ptr{part}, ++number, feed.as<append_listener>());
       pass(5 * second);
     }
   }
@@ -82,6 +89,29 @@ CAF_TEST(a log is cut at a base from which what is left can be gone over again) 
   w.check_replay();
 }
 
+CAF_TEST(the lines of events are kept as long as the events) {
+  trading_world w;
+  w.trade_for(25 * minutes);
+  auto events = w.range(topic::events);
+  CAF_CHECK_LESS(0u, events.head);
+  CAF_CHECK_LESS(0u, w.range(topic::raw).head);
+  std::map<std::uint64_t, std::string> line_at;
+  for (auto& r : w.records(topic::raw)) {
+    auto lines = decode_lines(r.payload).value();
+    CAF_CHECK_EQUAL(r.count, lines.lengths.size());
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < lines.lengths.size(); begin += lines.lengths[i++])
+      line_at[lines.first_offset + i] = lines.bytes.substr(begin, lines.lengths[i]);
+  }
+  std::size_t seen = 0;
+  for (auto& entry : w.entries()) {
+    if (!entry->events) continue;
+    for (std::size_t i = 0; i < entry->events->rows.size(); ++i, ++seen)
+      CAF_CHECK_EQUAL(line_at[entry->offset + i], "line of " + std::to_string(entry->events->rows[i].seq));
+  }
+  CAF_CHECK(line_at.size() == seen && seen > 100); // and none of events that are gone
+}
+
 CAF_TEST(a log that was cut goes on after a crash) {
   trading_world w;
   w.trade_for(20 * minutes);
@@ -115,4 +145,29 @@ CAF_TEST(a head that is no base is named) {
   auto base = load_base(w.log, 0, 4711);
   CAF_REQUIRE(!base.has_value());
   CAF_CHECK(base.error().code == errc::trimmed);
+}
+
+CAF_TEST(of the lines of events those of duplicates are left out) {
+  trading_world w;
+  auto append = [&](std::int64_t first, std::int64_t last) {
+    std::vector<happening> events;
+    for (auto seq = first; seq <= last; ++seq)
+      events.push_back(trade(at("09:30:00") + seq * millisecond, "1", "1", seq));
+    auto part = std::make_shared<chunk_part>(*part_of(events));
+    part->before = {source_event{"feed", "nyse", source_change::up, {}, {}, false, ""}};
+    auto lines = std::make_shared<raw_lines>();
+    for (auto& row : part->events->rows) lines->add("line " + std::to_string(row.seq) + "\n");
+    part->raw = lines;
+    w.tell(w.appender, verb::append_v, chunk_part_ptr{part}, ++w.number, w.feed.as<append_listener>());
+    auto records = w.records(topic::raw);
+    auto kept = records.empty() ? raw_lines{} : decode_lines(records.back().payload).value();
+    auto entries = w.entries();
+    auto with_events = std::find_if(entries.rbegin(), entries.rend(), [](auto& x) { return x->events != nullptr; });
+    CAF_CHECK_EQUAL(kept.first_offset, (*with_events)->offset);
+    return kept.bytes;
+  };
+  CAF_CHECK_EQUAL(append(1, 4), "line 1\nline 2\nline 3\nline 4\n");
+  CAF_CHECK_EQUAL(append(3, 6), "line 5\nline 6\n");
+  CAF_CHECK_EQUAL(append(5, 6), "line 5\nline 6\n"); // nothing was written
+  CAF_CHECK_EQUAL(w.records(topic::raw).size(), 2u);
 }

@@ -45,7 +45,8 @@ CAF_TEST(a late event is a dead letter that says what and how late) {
   CAF_CHECK_EQUAL(late->cause, 3u);
   CAF_REQUIRE_EQUAL(late->rejected.size(), 1u);
   auto& letter = late->rejected[0];
-  CAF_CHECK(letter.code == errc::late && letter.feed == "feed" && letter.byte_offset == 3);
+  CAF_CHECK(letter.code == errc::late && letter.feed == "feed" && letter.cause_offset == 3);
+  CAF_CHECK_EQUAL(letter.stage + " " + letter.cause_topic, "window events");
   // The windows before 09:30:04 are closed: the watermark is at 09:30:04.5.
   CAF_CHECK_EQUAL(letter.reason, "nyse|SPY|2026-01-05T09:30:00.250Z|3 came 3750 ms after its bars were closed");
   CAF_CHECK(letter.bytes.find("7.5") != std::string::npos);

@@ -5,6 +5,7 @@
 #include "messages/errors.hpp"
 
 #include <set>
+#include <utility>
 
 using namespace finstream;
 using namespace finstream::test;
@@ -21,15 +22,16 @@ CAF_TEST(a golden file notices what is gone and what is new) {
 
 CAF_TEST(every code has a number of its own and a name and a sentence) {
   std::set<std::string> names;
-  int number = 0;
+  int number = -1;
   for (auto& line : lines_of(error_list())) {
+    auto before = std::exchange(number, std::stoi(line));
+    CAF_CHECK_LESS(before, number); // some are not given out
     auto code = static_cast<errc>(number);
-    CAF_CHECK_EQUAL(line.substr(0, line.find(' ')), std::to_string(number++));
     CAF_CHECK(names.insert(std::string{to_string(code)}).second);
     CAF_CHECK(to_string(code) != "unknown");
     CAF_CHECK(explain(code).ends_with('.'));
   }
-  CAF_CHECK_EQUAL(to_string(static_cast<errc>(number)), "unknown");
+  CAF_CHECK_EQUAL(to_string(static_cast<errc>(number + 1)), "unknown");
 }
 
 CAF_TEST(only what can pass by itself is called temporary) {

@@ -70,8 +70,12 @@ end_of_interval any_end(std::mt19937_64& random) {
           static_cast<interval_reason>(random() % 5)};
 }
 dead_letter any_letter(std::mt19937_64& random) {
-  return {any_text(random), {any_signed(random)}, static_cast<errc>(random() % 24), any_text(random), random(),
-          random(),         any_text(random)};
+  dead_letter x{any_text(random), {any_signed(random)}, static_cast<errc>(random() % 24), any_text(random), random(),
+                random(),         any_text(random)};
+  x.stage = any_text(random), x.cause_topic = any_text(random), x.cause_offset = random(), x.config_hash = random();
+  x.attempts = static_cast<std::uint32_t>(random());
+  if (random() % 2 == 0) x.first_seen_ts = timestamp{any_signed(random)};
+  return x;
 }
 source_event any_source(std::mt19937_64& random) {
   return {any_text(random),     any_text(random),     static_cast<source_change>(random() % 6),

@@ -66,7 +66,7 @@ void change(const option& x, std::mt19937& random) {
         *member = static_cast<T>(pick(x.least, x.most));
       } else if constexpr (std::is_same_v<T, log::level>) {
         *member = static_cast<T>(pick(0, 4));
-      } else if constexpr (std::is_same_v<T, durability>) {
+      } else if constexpr (std::is_same_v<T, durability> || std::is_same_v<T, raw_capture>) {
         *member = static_cast<T>(pick(0, 2));
       } else if constexpr (std::is_same_v<T, double>) {
         *member = static_cast<double>(pick(0, 1'000'000)) / 7e5 - 0.5;

@@ -133,9 +133,9 @@ def bad_feeds(programs):
         def are_there():
             bars.update({b["provider"]: int(b["trades"]) for b in node.bars("60s")})
             return len(bars) == 2
-        letters = [json.loads(line) for line in node.tool("dead-letters", "--format", "json", "--feed", "rubbish").splitlines()]
+        letters = [json.loads(line) for line in node.tool("dlq", "list", "--json", "--feed", "rubbish").splitlines()]
         check({"malformed_line", "not_utf8", "line_too_long", "missing_field", "precision"} <= {x["name"] for x in letters},
-              f"dead-letters shows {letters}")
+              f"dlq list shows {letters}")
         check(any(x["bytes"] == r"\xff\xfe not UTF-8" for x in letters), f"the bytes of a bad line are not shown: {letters}")
         wait_for(are_there, f"bars of both that send trades; the tree: {node.tree()}", 20)
         check(bars == {"good": 100, "rubbish": 1}, f"bars: {bars}")

@@ -73,6 +73,7 @@ class Programs:
     """The binaries under test, in a build directory."""
 
     def __init__(self, directory):
+        self.directory = directory
         self.node = os.path.join(directory, "cli", "finstream")
         self.csv_feed = os.path.join(directory, "feeds", "finstream-feed-csv")
         self.synthetic_feed = os.path.join(directory, "feeds", "finstream-feed-synthetic")

@@ -2,7 +2,8 @@
 """A node that writes to a real PostgreSQL: postgres.py --binaries DIRECTORY [--seed N] [--rounds N].
 
 In each round the node is killed, or the database is, or the database is away for a while. In the end both stores hold the
-same rows, each once, and a replay of the log gives them all.
+same rows, each once, and a replay of the log gives them all. With --outage SECONDS the database is away for so long instead,
+under --rate events a second, and the rate of the catching up is told. --models adds a trained model to the stages.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import models
 from node import Failure, Node, Programs, feed, wait_for
 
 VERSIONS = pathlib.Path("/usr/lib/postgresql")
@@ -133,6 +135,26 @@ def in_ns(text):
     return str((int(time.mktime(whole)) - time.timezone) * 10**9 + int(fraction))
 
 
+def be_away(node, database, seconds):
+    """Says how fast the store caught up. What is in it on the way is always the beginning of what there is."""
+    time.sleep(5)
+    database.end(signal.SIGQUIT)
+    time.sleep(seconds)
+    behind = node.metric_sum("finstream_store_lag_items")
+    database.start()
+    began, looks = time.monotonic(), 0
+    rows_before = database.count("bars_ohlcv") + database.count("features") + database.count("signals")
+    while node.metric_sum("finstream_store_lag_items") > 500 and time.monotonic() < began + 120:
+        holes = database.sql("select symbol from bars_ohlcv where interval_ns = 1000000000 group by symbol, provider "
+                             "having count(*) <> (max(start_ns) - min(start_ns)) / 1000000000 + 1")
+        check(not holes, f"while it catches up, bars are missing before others: {holes}")
+        looks += 1
+    took = time.monotonic() - began
+    rows = database.count("bars_ohlcv") + database.count("features") + database.count("signals") - rows_before
+    check(looks > 0, "the store had caught up before anybody could look")
+    return f"away for {seconds:.0f} s, {behind:.0f} records behind; {rows} rows in {took:.1f} s ({rows / took:.0f} a second) while it was looked at {looks} times"
+
+
 def in_words(ns):
     fraction = f"{int(ns) % 10**9:09}".rstrip("0")
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(ns) // 10**9)) + ("." + fraction if fraction else "") + "Z"
@@ -143,6 +165,9 @@ def main():
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--outage", type=float, default=0)
+    parser.add_argument("--rate", type=int, default=RATE)
+    parser.add_argument("--models", action="store_true")
     options = parser.parse_args()
     os.environ["TZ"] = "UTC"
     time.tzset()
@@ -155,17 +180,31 @@ def main():
         database = Postgres(directory)
         rules = pathlib.Path(directory) / "rules.yaml"
         rules.write_text(RULES, encoding="utf-8")
-        events = RATE * SECONDS_A_ROUND * (options.rounds + 1)
-        walk = feed("walk", programs.synthetic_feed, "--rate", RATE, "--symbols", 4, "--count", events, "--seed", options.seed,
-                    "--start-time", "2024-01-02T10:00:00Z", "--step-us", 2000, "--duplicate-share", "0.02", "--late-share", "0.02")
+        seconds = options.outage + 15 if options.outage else SECONDS_A_ROUND * (options.rounds + 1)
+        walk = feed("walk", programs.synthetic_feed, "--rate", options.rate, "--symbols", 20 if options.outage else 4,
+                    "--count", int(options.rate * seconds), "--seed", options.seed, "--start-time", "2024-01-02T10:00:00Z",
+                    "--step-us", max(1, 6_000_000 // options.rate), "--duplicate-share", "0.02", "--late-share", "0.02")
+        adapters, features = {"adapters": {"rules": {"enabled": True, "file": str(rules)}}}, FEATURES
+        if options.models:
+            pathlib.Path(directory).chmod(0o755)
+            (kept := pathlib.Path(directory) / "models").mkdir()
+            models.train(programs, kept)
+            adapters = {**models.adapters(rules, xgboost=(kept / "trees.ubj", models.PATIENT), sklearn=(kept / "forest.pkl", models.PATIENT)),
+                        "models": models.LIMITS}
+            features = {"interval": "1s", "windows": FEATURES["windows"] + [x for x in models.FEATURES["windows"] if x["name"] != "vol_5s"]}
         with Node(programs, [walk], windows={"intervals": ["1s", "5s"], "resume_grace_ms": 60_000, "flush_timeout_ms": 30_000},
-                  features=FEATURES, inference={"adapters": {"rules": {"enabled": True, "file": str(rules)}}},
+                  features=features, inference=adapters,
                   stores={"postgres": {"enabled": True, "connection": database.connection}}) as node:
             node.start()
+            if options.outage:
+                print(be_away(node, database, options.outage), flush=True)
+                options.rounds = 0
             for _ in range(options.rounds):
                 time.sleep(dice.uniform(1, SECONDS_A_ROUND))
                 act = dice.choice([kill_node, kill_node, kill_database, kill_both])
                 act(node, database, dice)
+            node.wait_finished()
+            wait_for(lambda: node.metric_sum("finstream_model_lag_items") == 0, "the models to be done with all vectors", deadline=60)
             node.wait_finished()
             wait_for(lambda: node.metric_sum("finstream_store_lag_items") == 0 and database.count("bars_ohlcv") > 0,
                      "PostgreSQL to catch up", deadline=60)

@@ -25,3 +25,11 @@ finstream_scenario(pacing 180 pacing.py)
 if(FINSTREAM_XGBOOST)
   finstream_scenario(models 600 models.py)
 endif()
+finstream_scenario(letters_poison 300 letters.py poison)
+finstream_scenario(letters_raw_lines 180 letters.py raw_lines)
+finstream_scenario(letters_purge 180 letters.py purge)
+finstream_scenario(letters_undeliverable 300 letters.py undeliverable)
+
+# Writes what no node would write, for the scenario of poison.
+add_executable(poison_writer scenarios/poison_writer.cpp)
+target_link_libraries(poison_writer PRIVATE finstream_bus)

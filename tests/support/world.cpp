@@ -97,6 +97,7 @@ world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_s
   context.rules = &rules;
   rules.set({rules_of_one_second().save(), {}, {}});
   context.version = "0.0.0-test";
+  context.config_hash = 1;
   system_config_->set("logger.file-verbosity", caf::atom("quiet"));
   if (how == pace::stepped)
     system_config_->set("scheduler.policy", caf::atom("testing"));

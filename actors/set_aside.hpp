@@ -1,0 +1,47 @@
+// What was set aside: records of topic events at which a stage crashed again and again, and rows that a store refuses.
+// Each is a dead letter and, written in the same transaction, an entry in a table of the log. So whoever goes over the
+// log (the node after a restart, a replay, a lineage) leaves out exactly what was left out when it was written.
+#pragma once
+
+#include "actors/crash_book.hpp"
+#include "runtime/bus/bus.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace finstream {
+
+// Of one partition, by offset in topic events: the first stage that does not see the record.
+class set_aside_records {
+public:
+  static expected<set_aside_records> load(const bus& log, std::uint16_t partition);
+
+  void add(std::uint64_t offset, line_stage from) { from_[offset] = from; }
+  std::optional<line_stage> from(std::uint64_t offset) const {
+    auto at = from_.find(offset);
+    return at == from_.end() ? std::nullopt : std::optional{at->second};
+  }
+  bool is_unseen(std::uint64_t offset) const { return from(offset) == line_stage::window; }
+  const std::map<std::uint64_t, line_stage>& all() const { return from_; }
+
+private:
+  std::map<std::uint64_t, line_stage> from_;
+};
+
+inline constexpr const char* set_aside_table = "set_aside";
+std::string set_aside_key(std::uint16_t partition, std::uint64_t offset); // of a record of topic events
+// Of a row of a store, by where in the log it lies.
+std::string set_aside_key(const std::string& store, topic where, std::uint16_t partition, std::uint64_t offset);
+table_write set_aside_write(const set_aside_request& what, std::uint64_t letter);
+
+// Forgets what nobody will meet again: records that are trimmed, and rows that their store has come past. For the
+// partition's writer. Errors: those of the log.
+expected<void> prune_set_aside(bus& log, std::uint16_t partition);
+
+// The record at which `what` happened, with its bytes as far as they are kept; the letter's time is that of the last
+// crash. Errors: those of the log.
+expected<set_aside_request> poison_letter(const bus& log, std::uint16_t partition, const crash_book::crash& what,
+                                          std::size_t most_bytes, std::uint64_t config_hash);
+
+} // namespace finstream
