@@ -51,7 +51,8 @@ public:
   // How long the process's output has been held up for want of credit, now; 0 if it is not.
   virtual nanoseconds blocked_for() const = 0;
   // Writes a line (its '\n' is added; 4 KiB at most with it) to the process's standard input. False, and none of it is
-  // written: the process has ended, is being stopped, or does not read and the pipe is full.
+  // written: the process has ended, is being stopped, or does not read and the pipe is full. This process ignores
+  // SIGPIPE.
   virtual bool say(const std::string& line) = 0;
   // Close standard input, SIGTERM to the group, after `grace` SIGKILL to the group. Returns at once.
   virtual void stop(nanoseconds grace) = 0;

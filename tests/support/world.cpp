@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 namespace finstream::test {
@@ -86,6 +87,7 @@ expected<void> troubled_bus::health() const {
 // ---- the world
 
 world::world(pace how) : how_{how}, system_config_{std::make_unique<caf::actor_system_config>()} {
+  std::signal(SIGPIPE, SIG_IGN); // as a node does
   context.config = &config;
   context.log = &log;
   context.time = how == pace::stepped ? static_cast<const clock*>(&time) : &system_clock();
