@@ -130,12 +130,12 @@ def end_to_end(build):
             rules.write_text('[{name: any, condition: "close > 0", emit: level, signal: 1, score: 1}]\n', encoding="utf-8")
             it.config.write_text(it.config.read_text(encoding="utf-8").replace("RULES", str(rules)), encoding="utf-8")
             it.start().wait_ready()
-            cpu = cpu_seconds(it.process.pid)
+            cpu, events = cpu_seconds(it.process.pid), it.actor("/feeds/synthetic")["events"]
             late = watch(it.port, seconds, {f"bars.{window_s}s.*": "end", "signals.*": "ts"})
-            cpu = (cpu_seconds(it.process.pid) - cpu) / seconds
+            cpu, events = (cpu_seconds(it.process.pid) - cpu) / seconds, (it.actor("/feeds/synthetic")["events"] - events) / seconds
         for kind, after_end in late.items():
             p95 = statistics.quantiles(after_end, n=100)[94]
-            rows.append({"name": f"end_to_end_{kind}_{round(rate)}", "rows": len(after_end), "p50_ms_after_end": statistics.median(after_end) * 1e3,
+            rows.append({"name": f"end_to_end_{kind}_{round(rate)}", "rows": len(after_end), "events_per_second": events, "p50_ms_after_end": statistics.median(after_end) * 1e3,
                          "p95_ms_after_end": p95 * 1e3, "p95_windows_from_start": (window_s + p95) / window_s, "node_cores": cpu})
     return rows
 

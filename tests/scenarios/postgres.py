@@ -156,7 +156,9 @@ def be_away(node, database, seconds):
 
 
 def in_words(ns):
-    fraction = f"{int(ns) % 10**9:09}".rstrip("0")
+    fraction = f"{int(ns) % 10**9:09}"
+    while fraction.endswith("000"):  # as the node writes it: none, 3, 6 or 9 digits
+        fraction = fraction[:-3]
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(ns) // 10**9)) + ("." + fraction if fraction else "") + "Z"
 
 
