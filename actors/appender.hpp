@@ -9,6 +9,7 @@
 #include "actors/context.hpp"
 #include "actors/derived_writer.hpp"
 #include "actors/logic/event_memory.hpp"
+#include "actors/owed_windows.hpp"
 #include "messages/protocols.hpp"
 
 #include <deque>
@@ -38,13 +39,17 @@ private:
     commit_listener from;
     std::optional<derived_writer::output> output = {}; // of it; at the first attempt to write it
   };
+  struct past { // from the backfill lane
+    lane_part_ptr what;
+    append_listener from;
+  };
   struct node_start {};
   struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, node_start, rules_change, time_passed>;
+  using work = std::variant<part, result, past, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -69,6 +74,7 @@ private:
   std::string last_part_key(const std::string& feed) const;
   bool write(part& x);
   bool write(result& x);
+  bool write(past& x);
   bool write(node_start& x);
   bool write(rules_change& x);
   bool write(time_passed& x);

@@ -29,6 +29,9 @@ public:
   metrics::histogram& features_update_seconds();
   metrics::histogram& inference_seconds(const std::string& adapter);
   metrics::counter& signals_emitted(const std::string& name, const std::string& adapter);
+  metrics::counter& backfilled_events();
+  metrics::counter& healed_bars();
+  metrics::gauge& owed_windows();
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
   metrics::gauge& store_lag_items(const std::string& store);

@@ -27,6 +27,15 @@ dead_letter letter_of(const rejected_event& x, const log_entry& entry) {
   return letter;
 }
 
+// To the topic it belongs to.
+void pass_on(const std::vector<derived>& healed, stage_step& step) {
+  step.is_healed = true;
+  for (auto& item : healed) {
+    auto is_vector = std::holds_alternative<feature_vector>(item), is_signal = std::holds_alternative<signal>(item);
+    (is_vector ? step.features : is_signal ? step.signals : step.bars).push_back(item);
+  }
+}
+
 // A stage that is there obeys new rules; one that is not begins with them.
 template <class Stage, class Rules>
 expected<void> change_over(std::optional<Stage>& stage, const std::string& saved_rules) {
@@ -74,8 +83,10 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   if (kind == record_kind::events) stage_->on_events(entry.offset, entry.log_ts, *entry.events);
   if (kind == record_kind::source) stage_->on_source(entry.log_ts, entry.source);
   if (kind == record_kind::clock) stage_->on_clock(entry.log_ts);
+  if (kind == record_kind::backfill) stage_->on_backfill(*entry.events);
   auto output = stage_->take_output();
   step.bars = std::move(output.records);
+  if (kind == record_kind::healed) pass_on(entry.healed, step);
   for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry));
   return step;
 }
@@ -84,7 +95,7 @@ expected<void> window_stage::load(std::string_view state) { return load_into(sta
 
 // The bars that a change of rules closes were made by the old ones, and so are their features.
 expected<void> features_stage::apply(stage_step& step) {
-  if (stage_) {
+  if (stage_ && !step.is_healed) {
     for (auto& item : step.bars)
       if (auto* made = std::get_if<bar>(&item)) stage_->on_bar(*made);
     for (auto& vector : stage_->take_output()) step.features.emplace_back(std::move(vector));
@@ -99,7 +110,7 @@ expected<void> features_stage::obey(const stage_rules& rules) {
 expected<void> features_stage::load(std::string_view state) { return load_into(stage_, state); }
 
 expected<void> inference_stage::apply(stage_step& step) {
-  if (stage_) {
+  if (stage_ && !step.is_healed) {
     for (auto& item : step.features)
       if (auto* vector = std::get_if<feature_vector>(&item)) stage_->on_features(*vector);
     for (auto& made : stage_->take_output()) step.signals.emplace_back(std::move(made));

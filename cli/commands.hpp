@@ -28,6 +28,7 @@ void add_signals(CLI::App& app, chosen_command& chosen);
 void add_lineage(CLI::App& app, chosen_command& chosen);
 void add_whatif(CLI::App& app, chosen_command& chosen);
 void add_replay(CLI::App& app, chosen_command& chosen);
+void add_backfill(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
 void add_dead_letters(CLI::App& app, chosen_command& chosen);
 void add_doctor(CLI::App& app, chosen_command& chosen);

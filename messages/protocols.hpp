@@ -42,6 +42,8 @@ using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_
 using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
                                         caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
                                         caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
+                                        // From the backfill lane.
+                                        caf::reacts_to<verb::append, lane_part_ptr, std::uint64_t, append_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
                                         // INTERNAL: log the passing of time; try again to write.
@@ -65,6 +67,13 @@ using ingestor_actor = caf::typed_actor<
   caf::reacts_to<verb::pulse>,
   // Start the process again, be it parked or well.
   caf::reacts_to<verb::restart>>::extend_with<append_listener>::extend_with<managed>;
+
+// Events of the past -> the log, and what follows from them.
+using backfill_actor = caf::typed_actor<
+  // Lines that someone posted: answered by their own function.
+  caf::reacts_to<verb::append, backfill_post_ptr>,
+  // INTERNAL: look for windows that can be healed.
+  caf::reacts_to<verb::pulse>>::extend_with<append_listener>::extend_with<managed>;
 
 // Topics -> connections: encodes each record once.
 using hub_actor = caf::typed_actor<

@@ -16,8 +16,9 @@ kept_bar kept(const bar& x) {
   return {x.traded, x.start, x.open, x.high, x.low, x.close, x.volume, x.first_offset, x.last_offset, x.revision, 0};
 }
 
-// Whether two vectors of a bar say the same: all but where it comes from.
-bool same_content(const feature_vector& a, feature_vector b) {
+} // namespace
+
+bool say_the_same(const feature_vector& a, feature_vector b) {
   b.revision = a.revision;
   b.inputs_revision = a.inputs_revision;
   b.first_offset = a.first_offset;
@@ -26,8 +27,6 @@ bool same_content(const feature_vector& a, feature_vector b) {
     b.values[i].inputs_revision = a.values[i].inputs_revision;
   return a == b;
 }
-
-} // namespace
 
 feature_stage::feature_stage(feature_rules rules) : rules_{std::move(rules)}, needs_{rules_} {
   ensure(rules_.fault().empty(), "rules of features are without fault");
@@ -67,7 +66,7 @@ void feature_stage::change_past(series_map::value_type& series, const kept_bar& 
   if (!is_known && first > 0 && history[first - 1].start == x.start) publish(make_vector(series, first - 1));
   for (auto i = first; i < history.size(); ++i) {
     auto now = make_vector(series, i);
-    if (same_content(before[i + before.size() - history.size()], now)) continue;
+    if (say_the_same(before[i + before.size() - history.size()], now)) continue;
     history.set_vector_revision(i, ++now.revision);
     publish(std::move(now));
   }

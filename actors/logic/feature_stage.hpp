@@ -19,6 +19,9 @@
 
 namespace finstream {
 
+// Whether two vectors of a bar say the same: all but where it comes from.
+bool say_the_same(const feature_vector& a, feature_vector b);
+
 class feature_stage {
 public:
   // The rules must have no fault.

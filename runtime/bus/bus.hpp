@@ -49,6 +49,8 @@ enum class record_kind : std::uint8_t {
   outputs = 5,     // items of a derived topic, messages/codec/msgpack.hpp
   dead_letter = 6, // msgpack
   rules = 7,       // the rules have changed: stage_rules, msgpack
+  backfill = 9,    // events of the past: as `events`, but the stages pass over them
+  healed = 10,     // what the backfill lane made of them: as `outputs`, passed on by the stages as it is
 };
 
 enum class durability : std::uint8_t {

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""The past, brought later: backfill.py --data DIRECTORY --binaries DIRECTORY.
+
+Half of a recorded day goes to a node live, the other half by `finstream backfill`: in the end its bars are those that pandas
+made of all of it, and its features those of a node that had it all live. Doing it again, or after kill -9 in its middle, adds
+nothing and loses nothing. A node that had nothing at all gets the day from the log of another.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import datasets
+from node import SKIPPED, Failure, Node, Programs, feed, wait_for
+
+SET = "binance-spot-20240808"
+BACKFILL_DEADLINE_SECONDS = 300
+# As in truth.py: recorded data is closed by its own end, however slow the machine.
+PATIENT = {"windows": {"flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
+FEATURES = {"windows": [{"name": name, "bars": bars} for name, bars in (
+    ("vwap_20", 20), ("vol_20", 20), ("rsi_14", 14), ("momentum_10", 10))]}
+RULES = [{"name": "rising", "condition": "momentum > 0.0005 and close > vwap", "signal": 1, "score": 0.5}]
+TOLD = re.compile(r"(\d+) events sent: (\d+) (?:would be )?taken, (\d+) duplicates, (\d+) dead letters.*; (\d+) bars "
+                  r"(?:would be )?new, (\d+) revised, (\d+) feature vectors, (\d+) signals")
+FIELDS = ("sent", "taken", "duplicates", "dead_letters", "bars_new", "bars_revised", "features", "signals")
+
+
+def check(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+class Day:
+    def __init__(self, data, folder, seed):
+        self.data, self.folder = data, folder
+        chance = random.Random(seed)
+        self.live_rows, self.late_rows = [], []
+        for row in data.rows:
+            (self.live_rows if chance.random() < 0.5 else self.late_rows).append(row)
+        self.whole = data.source(folder)
+        self.live = self.write("live", self.live_rows)
+        self.late = self.write("late", self.late_rows)
+        self.rules = os.path.join(folder, "rules.yaml")
+        with open(self.rules, "w", encoding="utf-8") as file:
+            json.dump(RULES, file)
+
+    def write(self, name, rows):
+        path = os.path.join(self.folder, f"{name}.csv")
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            out = csv.DictWriter(file, self.data.rows[0].keys())
+            out.writeheader()
+            out.writerows(rows)
+        return path
+
+    def node(self, programs, file=None, **settings):
+        feeds = [feed(self.data.name, *self.data.command(programs, file))] if file else []
+        stages = {"features": FEATURES, "inference": {"adapters": {"rules": {"enabled": True, "file": self.rules}}}}
+        return Node(programs, feeds, **{**PATIENT, **stages, **settings})
+
+    def compare(self, node):
+        rows = 0
+        for interval in datasets.INTERVALS:
+            count, wrong = self.data.compare(interval, node.bars(interval, self.data.name))
+            check(not wrong, f"{len(wrong)} bars are wrong, such as\n  " + "\n  ".join(wrong[:5]))
+            rows += count
+        return rows
+
+
+def backfill(node, *arguments, expect=0):
+    command = [node.programs.node, "backfill", "--node", f"127.0.0.1:{node.port}", *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=BACKFILL_DEADLINE_SECONDS)
+    text = done.stdout.decode()
+    check(done.returncode == expect, f"{' '.join(command)} ended with {done.returncode}: {text}{done.stderr.decode()[-2000:]}")
+    found = TOLD.search(text)
+    return dict(zip(FIELDS, map(int, found.groups()))) if found else {}
+
+
+def from_csv(day, file, *more):
+    return ("--csv", file, "--provider", day.data.name, *more)
+
+
+def rows_of(node, what, *arguments):
+    return list(csv.DictReader(io.StringIO(node.tool(what, "--format", "csv", *arguments))))
+
+
+def everything(node):
+    bars = [node.tool("bars", "--interval", interval, "--format", "json") for interval in ("1s", "2s", "5s", "60s")]
+    return bars + [node.tool("features", "--format", "json"), node.tool("signals", "--format", "json")]
+
+
+def values(node):
+    """Feature values by series, time and name, rounded to what forty periods of a strength leave alone."""
+    out = {}
+    for line in node.tool("features", "--format", "json").splitlines():
+        x = json.loads(line)
+        for value in x["values"]:
+            out[x["symbol"], x["start"], value["name"]] = value["value"] and f"{value['value']:.9g}"
+    return out
+
+
+def heal(programs, day):
+    """Dry run, backfill, and backfill again; then the replay, aside too."""
+    with day.node(programs, day.whole) as whole:
+        whole.start().wait_finished()
+        wanted = values(whole)
+    with day.node(programs, day.live) as node:
+        node.start().wait_finished()
+        before = everything(node)
+        told = backfill(node, *from_csv(day, day.late, "--dry-run"))
+        check(told["taken"] == len(day.late_rows) and told["bars_new"] and told["bars_revised"], f"dry run: {told}")
+        check(everything(node) == before, "a dry run changes something")
+        first = backfill(node, *from_csv(day, day.late))
+        check(first["taken"] == len(day.late_rows) and first["dead_letters"] == 0, f"backfill: {first}")
+        bars = day.compare(node)
+        got = values(node)
+        wrong = [(k, wanted.get(k), got.get(k)) for k in sorted(wanted.keys() | got.keys()) if wanted.get(k) != got.get(k)]
+        check(not wrong, f"{len(wrong)} of {len(wanted)} feature values differ from all live, such as {wrong[:5]}")
+        after = everything(node)
+        again = backfill(node, *from_csv(day, day.late))
+        check(again["taken"] == 0 and again["duplicates"] == len(day.late_rows), f"again: {again}")
+        check(everything(node) == after, "a second backfill changes something")
+        check(sum(again[k] for k in ("bars_new", "bars_revised", "features", "signals")) == 0, f"again: {again}")
+        node.kill()
+        node.start()
+        check(everything(node) == after, "kill -9 after a backfill changes something")
+        node.stop()
+        check(node.verify() == len(day.data.rows), "events in the log")
+        replay_parts(node, day)
+        return f"{bars} bars and {len(wanted)} feature values equal; {first}"
+
+
+def replay_parts(node, day):
+    """Into a topic, twice; a part of the day; at a pace."""
+    first = node.tool("replay", "--into", "again")
+    added = int(re.match(r"(\d+) rows added", first)[1])
+    check(added > 0, first)
+    second = node.tool("replay", "--into", "again")
+    check(second.startswith("0 rows added to again, 0 changed"), second)
+    for interval in ("1s", "60s"):
+        ours, aside = (rows_of(node, "bars", "--interval", interval, *more) for more in ((), ("--from-topic", "again")))
+        check(ours == aside, f"bars of {interval} in the topic are others")
+    starts = sorted({row["start"] for row in node.bars("1s")})
+    begin, end = starts[len(starts) // 3], starts[len(starts) // 3 + 60]
+    part = ("--from", begin, "--to", end, "--symbols", "BTCUSDT")
+    lines = [json.loads(line) for line in node.tool("replay", *part).splitlines()]
+    check(lines and all(x["symbol"] == "BTCUSDT" and begin <= x.get("start", x.get("ts")) for x in lines), "replay of a part")
+    check({x["start"] for x in lines if x["type"] == "bar" and x["interval"] == "1s"}
+          == {r["start"] for r in node.bars("1s") if r["symbol"] == "BTCUSDT" and begin <= r["start"] < end}, "bars of a part")
+    told = node.tool("replay", "--verify", *part)
+    check(" 0 differences" in told and " 0 bars" not in told, told)
+    check(node.tool("replay", *part, "--speed", "1e6") == node.tool("replay", *part), "a pace changes what comes")
+
+
+def killed(programs, day, chance):
+    """kill -9 of the node while a backfill is in its middle; then the same again."""
+    with day.node(programs, day.live) as node:
+        node.start().wait_finished()
+        kills = 0
+        for _ in range(3):
+            command = [programs.node, "backfill", "--node", f"127.0.0.1:{node.port}", *from_csv(day, day.late)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                began = time.monotonic()
+                wait_for(lambda: node.metric_sum("finstream_backfilled_events_total") > 0 or process.poll() is not None
+                         or time.monotonic() - began > 5, "the backfill begins", poll=0.01)
+                time.sleep(chance.uniform(0.0, 1.5))
+                kills += process.poll() is None
+                node.kill()
+                process.wait(60)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            node.start()
+        backfill(node, *from_csv(day, day.late))
+        bars = day.compare(node)
+        node.stop()
+        check(node.verify() == len(day.data.rows), "each event is in the log once")
+        return f"{bars} bars equal after {kills} kills in the middle"
+
+
+def from_a_log(programs, day):
+    """A node that has never seen anything gets the day from another's log, and live data goes on behind it."""
+    with day.node(programs, day.live) as source, day.node(programs, partitions=2) as node:
+        source.start().wait_finished()
+        node.start()
+        other = os.path.join(source.directory, "data")
+        told = backfill(node, "--log", other)
+        check(told["taken"] == len(day.live_rows) and told["bars_revised"] == 0, f"from a log: {told}")
+        flags = {row["flags"] for row in node.bars("1s")}
+        check(flags == {"backfilled"}, f"flags of history: {flags}")
+        more = backfill(node, *from_csv(day, day.late))
+        check(more["taken"] == len(day.late_rows), f"the rest: {more}")
+        bars = day.compare(node)
+        check(backfill(node, "--log", other)["taken"] == 0, "the log once more")
+        node.stop()
+        node.verify(2)
+        return f"{bars} bars equal"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binaries", required=True)
+    parser.add_argument("--data", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data"))
+    parser.add_argument("--seed", type=int, default=20240808)
+    parser.add_argument("--only", choices=("heal", "killed", "from_a_log"))
+    arguments = parser.parse_args()
+    programs = Programs(arguments.binaries)
+    if not datasets.find(arguments.data):
+        print(f"skipped: no recorded data in {arguments.data}")
+        return SKIPPED
+    folder = tempfile.mkdtemp(prefix="finstream-backfill-")
+    failed = 0
+    try:
+        day = Day(datasets.find(arguments.data, [SET])[0], folder, arguments.seed)
+        cases = {"heal": lambda: heal(programs, day), "killed": lambda: killed(programs, day, random.Random(arguments.seed)),
+                 "from_a_log": lambda: from_a_log(programs, day)}
+        for name, case in cases.items():
+            if arguments.only not in (None, name):
+                continue
+            began = time.monotonic()
+            try:
+                print(f"ok  {name}: {case()} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Failure as failure:
+                failed += 1
+                print(f"BAD {name}: {failure}", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
