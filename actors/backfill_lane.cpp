@@ -136,7 +136,7 @@ std::vector<intake> backfill_state::look_at(const backfill_post& post, parsed_ch
   auto rules = bar_rules::load(context_->rules->get().first.bars);
   ensure(rules.has_value(), "the rules in force can be read");
   std::vector<intake> out(healers_.size());
-  for (std::size_t p = 0; p < out.size(); ++p) {
+  for (std::size_t p = 0; p < parsed.batches.size(); ++p) {
     if (!parsed.batches[p]) continue;
     auto looked = healers_[p].look_at(*parsed.batches[p], *rules);
     if (!looked) throw std::runtime_error("looking for posted events: " + looked.error().message);

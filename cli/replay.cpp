@@ -43,8 +43,8 @@ public:
 
   void wait_for(timestamp log_ts) {
     auto now = system_clock().monotonic();
-    if (!begun_at_) begun_at_ = now, first_ = log_ts;
-    auto due = *begun_at_ + static_cast<nanoseconds>(static_cast<double>(log_ts - first_) / speed_);
+    if (!has_begun_) has_begun_ = true, begun_at_ = now, first_ = log_ts;
+    auto due = begun_at_ + static_cast<nanoseconds>(static_cast<double>(log_ts - first_) / speed_);
     if (due <= now) return;
     std::fflush(stdout); // what is out is to be seen before the wait
     pause(due - now);
@@ -52,7 +52,8 @@ public:
 
 private:
   double speed_;
-  std::optional<nanoseconds> begun_at_;
+  bool has_begun_ = false;
+  nanoseconds begun_at_ = 0; // monotonic
   timestamp first_;
 };
 

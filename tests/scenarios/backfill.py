@@ -102,8 +102,8 @@ def values(node):
     out = {}
     for line in node.tool("features", "--format", "json").splitlines():
         x = json.loads(line)
-        for value in x["values"]:
-            out[x["symbol"], x["start"], value["name"]] = value["value"] and f"{value['value']:.9g}"
+        for name, value in x["features"].items():
+            out[x["symbol"], x["start"], name] = value["value"] and f"{value['value']:.9g}"
     return out
 
 
