@@ -137,7 +137,7 @@ expected<void> lane_client::finish() {
   for (;;) {
     auto now = ask_state();
     if (!now) {
-      if (!is_temporary(now.error().code) || system_clock().monotonic() - changed_at > patience)
+      if (now.error().code != errc::overloaded || system_clock().monotonic() - changed_at > patience)
         return tl::unexpected{now.error()};
       pause(poll_interval);
       continue;

@@ -162,10 +162,10 @@ def replay_parts(node, day):
 
 def killed(programs, day, chance):
     """kill -9 of the node while a backfill is in its middle; then the same again."""
-    with day.node(programs, day.live) as node:
+    with day.node(programs, day.live, backfill={"max_events_per_s": 10_000}) as node:
         node.start().wait_finished()
         kills = 0
-        for _ in range(3):
+        for _ in range(4):
             command = [programs.node, "backfill", "--node", f"127.0.0.1:{node.port}", *from_csv(day, day.late)]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
@@ -181,6 +181,7 @@ def killed(programs, day, chance):
                     process.kill()
                     process.wait()
             node.start()
+        check(kills >= 2, f"only {kills} kills were in the middle")
         backfill(node, *from_csv(day, day.late))
         bars = day.compare(node)
         node.stop()
