@@ -10,9 +10,10 @@ namespace finstream {
 
 namespace {
 constexpr auto pulse_interval = std::chrono::milliseconds{100};
-constexpr std::size_t most_waiting_posts = 4;   // each is a body in memory; more are told to come again
-constexpr std::int64_t busy_wait_ms = 200;      // till then
-constexpr std::size_t letters_told = 3;         // of the dead letters of a post
+constexpr std::uint64_t pulses_of_a_look = 10; // where all that is owed waits for live data
+constexpr std::size_t most_waiting_posts = 4; // each is a body in memory; more are told to come again
+constexpr std::int64_t busy_wait_ms = 200;    // till then
+constexpr std::size_t letters_told = 3;       // of the dead letters of a post
 
 void refuse(const backfill_post& post, errc code, std::string why, std::int64_t wait_ms) {
   backfill_answer answer;
@@ -118,9 +119,9 @@ bool backfill_state::is_held_up(backfill_answer& answer) const {
     return true;
   };
   if (auto lag = live_lag(); lag > limits.max_lag_ms * millisecond)
-    return refuse(fmt::format("live data goes first: its windows are {} ms behind (backfill.max_lag_ms)",
-                              lag / millisecond),
-                  std::clamp<std::int64_t>(lag / millisecond / 2, busy_wait_ms, 5000));
+    return refuse(
+      fmt::format("live data goes first: its windows are {} ms behind (backfill.max_lag_ms)", lag / millisecond),
+      std::clamp<std::int64_t>(lag / millisecond / 2, busy_wait_ms, 5000));
   if (owed() >= limits.max_owed_windows)
     return refuse(fmt::format("{} windows are still to be healed (backfill.max_owed_windows)", owed()), 1000);
   auto early = next_post_at_ - context_->time->monotonic();
@@ -168,8 +169,8 @@ void backfill_state::answer_next() {
   parsed_chunk parsed;
   auto intakes = look_at(*post, parsed, *answer);
   auto per_second = static_cast<std::int64_t>(context_->config->backfill.max_events_per_s);
-  next_post_at_ = context_->time->monotonic() +
-                  static_cast<std::int64_t>(answer->taken + answer->duplicates) * second / per_second;
+  next_post_at_ =
+    context_->time->monotonic() + static_cast<std::int64_t>(answer->taken + answer->duplicates) * second / per_second;
   answer->wait_ms = (next_post_at_ - context_->time->monotonic()) / millisecond;
   if (post->dry_run) {
     for (std::size_t p = 0; p < intakes.size() && answer->refused.code == errc::none; ++p)
@@ -195,7 +196,7 @@ void backfill_state::answer_next() {
 // ---- healing
 
 void backfill_state::heal() {
-  if (!is_waiting() && owed() == 0) return;
+  if (!is_waiting() && (owed() == 0 || ++idle_pulses_ % pulses_of_a_look != 0)) return;
   if (live_lag() > context_->config->backfill.max_lag_ms * millisecond) return;
   for (std::size_t p = 0; p < healers_.size(); ++p) {
     auto made = healers_[p].heal();

@@ -1,6 +1,6 @@
 // BACKFILL: the lane for events of the past, beside the live stages. Lines that are posted become events of their
-// partitions' logs, as records that the stages pass over; then the windows they touch are healed, a piece at a time, and
-// what changes goes down the line as any other record does (docs/decisions/0020). Live data goes first: while the
+// partitions' logs, as records that the stages pass over; then the windows they touch are healed, a piece at a time,
+// and what changes goes down the line as any other record does (docs/decisions/0020). Live data goes first: while the
 // windows lag behind the log, the lane takes nothing and heals nothing.
 //
 // It does one thing at a time, and each is one transaction of one appender. If it dies, what is owed is in the log's
@@ -32,7 +32,7 @@ struct backfill_state {
   interface::behavior_type behavior();
 
 private:
-  struct underway { // to the appenders
+  struct underway {                                                    // to the appenders
     std::vector<std::function<void(std::uint64_t next)>> by_partition; // what to do once it is written; empty: nothing
     std::size_t missing = 0;
     std::function<void()> finish;
@@ -59,6 +59,7 @@ private:
   std::deque<backfill_post_ptr> posts_;
   underway underway_;
   bool heal_due_ = false;
+  std::uint64_t idle_pulses_ = 0;
   nanoseconds next_post_at_ = 0; // monotonic: by the rate
   std::uint64_t posted_ = 0, taken_ = 0, duplicates_ = 0;
   healed_counts healed_;

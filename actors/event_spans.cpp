@@ -9,7 +9,7 @@ namespace finstream {
 namespace {
 constexpr std::size_t read_bytes = 4u << 20;
 constexpr std::size_t span_read_bytes = 128u << 10; // about what is packed of a span
-constexpr std::uint64_t events_of_span = 4096; // 32 bytes for so many: a thousand million events take 8 MB
+constexpr std::uint64_t events_of_span = 4096;      // 32 bytes for so many: a thousand million events take 8 MB
 
 bool holds_events(record_kind kind) { return kind == record_kind::events || kind == record_kind::backfill; }
 } // namespace

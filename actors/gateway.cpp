@@ -182,8 +182,11 @@ void gateway_state::answer_lane_status(respond answer) {
   auto lane = context_->where->find_as<backfill_actor>(backfill_path);
   if (!lane) return answer(problem(503, errc::stopped, "the backfill lane is being started"));
   self_->request(lane, lane_deadline, verb::status_v)
-    .then([=](const status_report& report) { answer({200, "application/json", report.state + "\n"}); },
-          [=](const caf::error&) { answer(problem(503, errc::timed_out, "the backfill lane is busy")); });
+    .then(
+      [=](const status_report& report) {
+        answer({200, "application/json", report.state + "\n"});
+      },
+      [=](const caf::error&) { answer(problem(503, errc::timed_out, "the backfill lane is busy")); });
 }
 
 void gateway_state::crash(const http_request& request, const respond& answer) {

@@ -9,7 +9,7 @@
 namespace finstream {
 
 namespace {
-constexpr std::size_t windows_of_piece = 2000;           // what is healed at once: about a mebibyte of results
+constexpr std::size_t windows_of_piece = 2000;          // what is healed at once: about a mebibyte of results
 constexpr std::size_t most_gathered_events = 2'000'000; // in memory for that, at 72 bytes each
 } // namespace
 
@@ -121,6 +121,16 @@ bool healer::can_heal(const window_name& x, bool& for_good) const {
   return for_good || (settled.at_rest && checkpoint_at_ >= taken_next_);
 }
 
+// A window of an interval that is no longer made is only let go.
+void healer::piece::add(const window_name& x, bool is_made) {
+  windows.insert(x);
+  if (!is_made) return;
+  times.add(x.start, x.end());
+  series.emplace(x.provider, x.symbol);
+  if (x.symbol.ends_with(".BID") || x.symbol.ends_with(".ASK"))
+    series.emplace(x.provider, x.symbol.substr(0, x.symbol.size() - 4));
+}
+
 healer::piece healer::choose(std::size_t most_windows) const {
   piece out;
   auto& intervals = stage_->rules().intervals;
@@ -131,9 +141,7 @@ healer::piece healer::choose(std::size_t most_windows) const {
       out.is_all = false;
       break;
     }
-    out.windows.insert(window);
-    if (std::find(intervals.begin(), intervals.end(), window.interval) != intervals.end())
-      out.times.add(window.start, window.end());
+    out.add(window, std::find(intervals.begin(), intervals.end(), window.interval) != intervals.end());
   }
   return out;
 }
@@ -141,22 +149,24 @@ healer::piece healer::choose(std::size_t most_windows) const {
 // False if that is more than may be in memory. An event that came too late to count live counts now; so it does in all
 // of its windows, as every event.
 expected<bool> healer::gather(piece& what, gathered_events& events, const intake* posted) const {
-  auto use = [&](const event_batch& batch, std::size_t i, std::uint64_t offset) {
-    auto& row = batch.rows[i];
-    if (!what.times.holds(row.src_ts) || events.size() > most_gathered_events) return;
-    events.add(batch, row, offset);
-    if (!spans_.came_late(offset)) return;
-    std::set<window_name> late;
-    touch(late, stage_->rules(), (*batch.keys)[row.key], row);
-    for (auto& window : late)
-      if (what.times.covers(window.start, window.end())) what.windows.insert(window);
+  auto& rules = stage_->rules();
+  auto use = [&](const event_batch& batch, std::uint64_t offset) {
+    std::vector<bool> is_wanted;
+    for (auto& key : *batch.keys) is_wanted.push_back(what.series.contains({set_of(rules, key.provider), key.symbol}));
+    for (auto& row : batch.rows) {
+      auto at = offset++;
+      if (!is_wanted[row.key] || !what.times.holds(row.src_ts) || events.size() > most_gathered_events) continue;
+      events.add(batch, row, at);
+      if (!spans_.came_late(at)) continue;
+      std::set<window_name> late;
+      touch(late, rules, (*batch.keys)[row.key], row);
+      for (auto& window : late)
+        if (what.times.covers(window.start, window.end())) what.windows.insert(window);
+    }
   };
-  auto visited = spans_.visit(what.times, [&](const log_entry& entry) {
-    for (std::size_t i = 0; i < entry.events->rows.size(); ++i) use(*entry.events, i, entry.offset + i);
-  });
+  auto visited = spans_.visit(what.times, [&](const log_entry& entry) { use(*entry.events, entry.offset); });
   if (!visited) return tl::unexpected{visited.error()};
-  if (posted != nullptr && posted->fresh)
-    for (std::size_t i = 0; i < posted->fresh->rows.size(); ++i) use(*posted->fresh, i, spans_.next() + i);
+  if (posted != nullptr && posted->fresh) use(*posted->fresh, spans_.next());
   events.put_in_order();
   return events.size() <= most_gathered_events;
 }
@@ -169,10 +179,10 @@ expected<healing> healer::heal() {
   if (!dealt_with) return tl::unexpected{dealt_with.error()};
   // What was healed last is in the stores only when the stages have passed it on.
   if (!*there || !*dealt_with || offset_from_text(**dealt_with) < healed_next_) return healing{};
-  if (auto followed = spans_.follow(); !followed) return tl::unexpected{followed.error()};
   for (auto most = windows_of_piece;; most /= 2) {
     auto what = choose(most);
     if (what.windows.empty()) return is_done_ = checkpoint_at_ >= taken_next_, healing{};
+    if (auto followed = spans_.follow(); !followed) return tl::unexpected{followed.error()};
     gathered_events events;
     auto fits = gather(what, events, nullptr);
     if (!fits) return tl::unexpected{fits.error()};
@@ -237,7 +247,7 @@ expected<healed_counts> healer::would_heal(const intake& x) {
   if (!there) return tl::unexpected{there.error()};
   if (!*there) return fail(errc::overloaded, "the node has no checkpoint yet: try again in a few seconds");
   piece what;
-  for (auto& window : x.touched) what.windows.insert(window), what.times.add(window.start, window.end());
+  for (auto& window : x.touched) what.add(window, true);
   gathered_events events;
   auto fits = gather(what, events, &x);
   if (!fits) return tl::unexpected{fits.error()};

@@ -61,8 +61,11 @@ public:
 private:
   struct piece { // of the windows that are owed
     std::set<window_name> windows;
+    std::set<std::pair<std::string, std::string>> series; // source sets and symbols of the events in them
     stretches times;
     bool is_all = true;
+
+    void add(const window_name& x, bool is_made);
   };
 
   expected<bool> read_checkpoint();
@@ -81,7 +84,7 @@ private:
   std::optional<bar_stage> stage_; // as in the last checkpoint that was looked at
   std::optional<feature_rules> features_;
   std::optional<rule_book> signals_;
-  std::uint64_t checkpoint_at_ = 0;
+  std::uint64_t checkpoint_at_ = 0; // its offset
   std::uint64_t taken_next_ = 0, healed_next_ = 0; // the log's end after the last that was written
   bool is_done_ = false;
 };

@@ -82,8 +82,7 @@ expected<void> healer::heal_series(const feature_rules& rules, const std::vector
   auto settled = stage_->settled(changed.front().provider);
   auto to = in_order.back().start + 1;
   if (!settled.at_rest) to = std::min(to, settled.until);
-  auto healed =
-    finstream::heal_features(rules, signals_ ? &*signals_ : nullptr, in_order, published, first, to);
+  auto healed = finstream::heal_features(rules, signals_ ? &*signals_ : nullptr, in_order, published, first, to);
   out.counts.features += healed.vectors.size();
   for (auto& x : healed.vectors) out.part.healed.emplace_back(std::move(x));
   for (auto& x : healed.signals) {

@@ -72,8 +72,7 @@ expected<std::optional<std::pair<log_base, stage_states>>> find_base_before(cons
     auto saved = read_base(log, partition, slot);
     if (!saved) return tl::unexpected{saved.error()};
     if (!*saved || (*saved)->base.log_ts >= at || (*saved)->base.offset < range->head) continue;
-    if (!newest || (*saved)->base.offset > newest->first.offset)
-      newest = {(*saved)->base, std::move((*saved)->states)};
+    if (!newest || (*saved)->base.offset > newest->first.offset) newest = {(*saved)->base, std::move((*saved)->states)};
   }
   return newest;
 }

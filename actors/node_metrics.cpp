@@ -25,6 +25,7 @@ void node_metrics::declare(const std::vector<std::string>& feeds, int partitions
     errors("postgres", std::string{to_string(code)});
   store_lag_items("postgres"), store_write_seconds("postgres");
   backfilled_events(), healed_bars(), owed_windows();
+  actor_restarts("/lanes/backfill");
   features_update_seconds(), inference_seconds("rules");
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();

@@ -53,8 +53,7 @@ void answer_backfill(const node_context& node, http_request request, respond ans
     else
       return answer(problem(400, errc::invalid_argument, example));
   }
-  if (request.method != "POST")
-    return answer(problem(405, errc::invalid_argument, fmt::format("{}, or GET", example)));
+  if (request.method != "POST") return answer(problem(405, errc::invalid_argument, fmt::format("{}, or GET", example)));
   if (request.body.size() > node.config->backfill.max_post_bytes)
     return answer(problem(413, errc::invalid_argument,
                           fmt::format("at most {} bytes at a time", node.config->backfill.max_post_bytes)));

@@ -42,6 +42,8 @@ int backfill(const options& o) {
   if (static_cast<int>(!o.csv.empty()) + static_cast<int>(!o.log.empty()) + static_cast<int>(!o.command.empty()) != 1)
     return report({errc::invalid_argument, "from where? Say one of --csv FILE, --log DIRECTORY and --command COMMAND"}),
            2;
+  if (o.log.empty() && !(o.from.empty() && o.to.empty() && o.symbols.empty()))
+    return report({errc::invalid_argument, "--from, --to and --symbols are of --log"}), 2;
   auto lane = lane_client::connect(o);
   if (!lane) return report(lane.error());
   auto read = read_source(o, *lane);
@@ -56,7 +58,8 @@ int backfill(const options& o) {
 
 void add_backfill(CLI::App& app, chosen_command& chosen) {
   auto o = std::make_shared<options>();
-  auto* verb = app.add_subcommand("backfill", "Give a running node events of the past, and heal the bars they belong to");
+  auto* verb =
+    app.add_subcommand("backfill", "Give a running node events of the past, and heal the bars they belong to");
   add_lane_options(*verb, *o);
   verb->add_option("--csv", o->csv, "A CSV file; what follows `--` goes to finstream-feed-csv")->type_name("FILE");
   verb->add_option("--log", o->log, "The data directory of another node, which may be running")->type_name("DIRECTORY");

@@ -82,8 +82,8 @@ expected<void> retry_all(const bus& log, const settings& config, const options& 
           offset = r.next();
           auto letter = dead_letter_from_msgpack(r.payload);
           if (!letter) return tl::unexpected{letter.error()};
-          auto wanted = (o.feed.empty() || letter->feed == o.feed) &&
-                        (o.code.empty() || to_string(letter->code) == o.code);
+          auto wanted =
+            (o.feed.empty() || letter->feed == o.feed) && (o.code.empty() || to_string(letter->code) == o.code);
           if (!wanted) continue;
           if (auto done = retry(log, partition, where, *letter, out); !done) return done;
         }
@@ -118,8 +118,9 @@ void add_dlq_retry(CLI::App& dlq, chosen_command& chosen) {
   add_lane_options(*verb, *o);
   verb->add_option("--feed", o->feed, "Those of this feed only")->type_name("NAME");
   verb->add_option("--code", o->code, "Those of this reason only, such as future or late")->type_name("NAME");
-  verb->footer("What was taken stays among the dead letters too; sent again it is a duplicate. What fails again is a new\n"
-               "dead letter.\nExample:\n  finstream dlq retry --code future --dry-run");
+  verb->footer(
+    "What was taken stays among the dead letters too; sent again it is a duplicate. What fails again is a new\n"
+    "dead letter.\nExample:\n  finstream dlq retry --code future --dry-run");
   verb->callback([o, &chosen] { chosen = [o] { return run(*o); }; });
 }
 

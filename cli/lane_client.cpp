@@ -13,7 +13,7 @@ namespace finstream {
 
 namespace {
 
-constexpr nanoseconds patience = 120 * second;  // with a node that has no room: live data goes first
+constexpr nanoseconds patience = 120 * second;      // with a node that has no room: live data goes first
 constexpr nanoseconds heal_patience = 600 * second; // without any progress
 constexpr nanoseconds poll_interval = 200 * millisecond;
 constexpr nanoseconds progress_interval = 2 * second;
@@ -113,7 +113,8 @@ expected<void> lane_client::post_piece(const std::string& feed, std::string_view
     auto taken = number("taken"), duplicates = number("duplicates"), letters = number("dead_letters");
     auto trimmed = said["trimmed"].value("events", std::uint64_t{0});
     if (trimmed != 0) {
-      auto from = parse_timestamp(said["trimmed"].value("from", "")), to = parse_timestamp(said["trimmed"].value("to", ""));
+      auto from = parse_timestamp(said["trimmed"].value("from", "")),
+           to = parse_timestamp(said["trimmed"].value("to", ""));
       if (from && (totals_.trimmed == 0 || *from < totals_.trimmed_from)) totals_.trimmed_from = *from;
       if (to && (totals_.trimmed == 0 || *to > totals_.trimmed_to)) totals_.trimmed_to = *to;
     }
@@ -175,8 +176,7 @@ std::string lane_client::summary() const {
                        to_string(x.trimmed_from), to_string(x.trimmed_to));
   out += fmt::format("; {} bars {}new, {} revised, {} feature vectors, {} signals", x.healed.bars_new,
                      dry_run_ ? "would be " : "", x.healed.bars_revised, x.healed.features, x.healed.signals);
-  if (x.owed_windows != 0)
-    out += fmt::format("; {} windows are healed when live data has passed them", x.owed_windows);
+  if (x.owed_windows != 0) out += fmt::format("; {} windows are healed when live data has passed them", x.owed_windows);
   return out;
 }
 

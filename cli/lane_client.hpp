@@ -1,5 +1,5 @@
-// The command line's side of a node's backfill lane: posts lines in bounded pieces, waits when it is told to, and counts
-// what became of them.
+// The command line's side of a node's backfill lane: posts lines in bounded pieces, waits when it is told to, and
+// counts what became of them.
 #pragma once
 
 #include "cli/commands.hpp"
@@ -19,7 +19,7 @@ void add_lane_options(CLI::App& verb, lane_options& o);
 struct lane_totals {
   std::uint64_t sent = 0, taken = 0, duplicates = 0, dead_letters = 0, trimmed = 0;
   timestamp trimmed_from, trimmed_to;
-  healed_counts healed;          // or what would be
+  healed_counts healed;           // or what would be
   std::uint64_t owed_windows = 0; // that are healed when the live data has passed them
 };
 

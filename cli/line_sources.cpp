@@ -101,7 +101,8 @@ expected<void> read_log(const bus& log, const log_selection& what, const line_ta
   std::string lines;
   auto wanted = [&](const event_batch& batch, const event_row& row) {
     auto& symbol = (*batch.keys)[row.key].symbol;
-    auto named = what.symbols.empty() || std::find(what.symbols.begin(), what.symbols.end(), symbol) != what.symbols.end();
+    auto named =
+      what.symbols.empty() || std::find(what.symbols.begin(), what.symbols.end(), symbol) != what.symbols.end();
     return named && row.src_ts >= what.from && row.src_ts < what.to;
   };
   for (std::uint64_t p = 0; p < offset_from_text(**saved); ++p) {

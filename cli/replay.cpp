@@ -182,15 +182,17 @@ void add_replay(CLI::App& app, chosen_command& chosen) {
   auto* verb =
     app.add_subcommand("replay", "Go over the log again, through the stages that made bars, features and signals");
   add_config_option(*verb, o->config);
-  verb->add_option("--from", o->from, "What starts at or after this time or day; a signal by its ts")->type_name("TIME");
+  verb->add_option("--from", o->from, "What starts at or after this time or day; a signal by its ts")
+    ->type_name("TIME");
   verb->add_option("--to", o->to, "What starts before this time or day")->type_name("TIME");
   verb->add_option("--symbols", o->symbols, "Of these symbols only, such as SPY,QQQ")->delimiter(',');
   auto* verify = verb->add_flag(
     "--verify", o->verify,
     "Compare every derived byte with what is stored, and count the differences, instead of printing what comes");
-  verb->add_option("--into", o->into,
-                   "Write what comes into a topic of this name beside the node's own, instead of printing it: "
-                   "`finstream bars`, `features` and `signals` read it with --from-topic")
+  verb
+    ->add_option("--into", o->into,
+                 "Write what comes into a topic of this name beside the node's own, instead of printing it: "
+                 "`finstream bars`, `features` and `signals` read it with --from-topic")
     ->type_name("TOPIC");
   verb->add_option("--speed", o->speed, "max, or how many times as fast as the log was written: 1 is as it was")
     ->capture_default_str()
@@ -198,13 +200,12 @@ void add_replay(CLI::App& app, chosen_command& chosen) {
   verb->add_option("--threads", o->threads, "Partitions replayed at a time")
     ->check(CLI::Range(1, 256))
     ->capture_default_str();
-  verb->footer(
-    std::string{times_footer} +
-    "All that was before is gone over too, so that the state is right. Works beside a running node.\n"
-    "Exit code 1 if there is a difference.\n"
-    "Examples:\n  finstream replay --verify --config config/demo.yaml\n"
-    "  finstream replay --from 2026-11-20T14:30:00Z --to 2026-11-20T15:00:00Z --symbols SPY --speed 10\n"
-    "  finstream replay --into again && finstream bars --from-topic again --interval 60s");
+  verb->footer(std::string{times_footer} +
+               "All that was before is gone over too, so that the state is right. Works beside a running node.\n"
+               "Exit code 1 if there is a difference.\n"
+               "Examples:\n  finstream replay --verify --config config/demo.yaml\n"
+               "  finstream replay --from 2026-11-20T14:30:00Z --to 2026-11-20T15:00:00Z --symbols SPY --speed 10\n"
+               "  finstream replay --into again && finstream bars --from-topic again --interval 60s");
   verb->callback([o, &chosen] { chosen = [o] { return replay(*o); }; });
 }
 

@@ -27,8 +27,8 @@ std::string_view traded(std::string_view symbol) {
 
 bool replay_selection::holds(timestamp t, const std::string& symbol) const {
   return t >= from && t < to && (symbols.empty() || std::any_of(symbols.begin(), symbols.end(), [&](auto& x) {
-           return x == symbol || x == traded(symbol);
-         }));
+                                   return x == symbol || x == traded(symbol);
+                                 }));
 }
 
 bool replay_selection::holds(const derived& x) const {

@@ -21,7 +21,9 @@ struct replay_selection {
   timestamp to{std::numeric_limits<std::int64_t>::max()};
   std::vector<std::string> symbols; // empty: all; those of a quote's bars are its symbol's
 
-  bool is_all() const { return from == earliest && to.ns == std::numeric_limits<std::int64_t>::max() && symbols.empty(); }
+  bool is_all() const {
+    return from == earliest && to.ns == std::numeric_limits<std::int64_t>::max() && symbols.empty();
+  }
   bool holds(timestamp t, const std::string& symbol) const;
   bool holds(const derived& x) const; // an end of an interval by its start alone
 };
@@ -41,8 +43,8 @@ struct replay_outcome {
 struct replay_plan {
   replay_selection what;
   bool verify = false;
-  side_topic* into = nullptr;                  // or null
-  std::function<void(const derived&)> print;   // or nothing
+  side_topic* into = nullptr;                // or null
+  std::function<void(const derived&)> print; // or nothing
 };
 
 // Walks the records of a derived topic beside the replay.

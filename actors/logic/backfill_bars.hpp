@@ -1,6 +1,6 @@
-// HEALED BARS: what a backfill changes, computed aside from the live stages. Events of the past touch windows; a touched
-// window is built again from all its events, by the very stage that builds live bars, and compared with what was
-// published. So it does not matter what came live and what came later: in the end each bar is that of its events.
+// HEALED BARS: what a backfill changes, computed aside from the live stages. Events of the past touch windows; a
+// touched window is built again from all its events, by the very stage that builds live bars, and compared with what
+// was published. So it does not matter what came live and what came later: in the end each bar is that of its events.
 #pragma once
 
 #include "actors/logic/bar_stage.hpp"
@@ -65,9 +65,7 @@ private:
     event_row what;
     std::uint64_t offset = 0;
   };
-  static auto order(const placed_row& x) {
-    return std::tuple{x.what.src_ts, x.what.key, x.what.seq, x.offset};
-  }
+  static auto order(const placed_row& x) { return std::tuple{x.what.src_ts, x.what.key, x.what.seq, x.offset}; }
 
   std::map<series_key, std::uint32_t> keys_;
   std::vector<std::string> intervals_{""};

@@ -25,7 +25,7 @@ struct healed_counts {
 };
 
 struct backfill_answer {
-  failure refused; // none: it was taken
+  failure refused;          // none: it was taken
   std::int64_t wait_ms = 0; // before the next post, or before this one is tried again
   std::uint64_t taken = 0, duplicates = 0, dead_letters = 0;
   std::uint64_t trimmed = 0;                // events of bars whose other events are no longer in the log: left alone
@@ -38,7 +38,7 @@ struct backfill_answer {
 struct backfill_post {
   std::string feed; // the provider of lines that name none
   std::string lines;
-  bool dry_run = false; // say what would change, and write nothing
+  bool dry_run = false;                        // say what would change, and write nothing
   std::function<void(backfill_answer)> answer; // once, from any thread
 };
 using backfill_post_ptr = std::shared_ptr<const backfill_post>;

@@ -318,9 +318,8 @@ CAF_TEST(bars whose events are no longer in the log are left alone) {
   w.start();
   trade_with_a_hole(w);
   auto entries = w.entries();
-  auto in_the_middle = std::find_if(entries.begin(), entries.end(), [](auto& x) {
-    return x->events && x->events->rows[0].src_ts >= at("09:30:05");
-  });
+  auto in_the_middle = std::find_if(entries.begin(), entries.end(),
+                                    [](auto& x) { return x->events && x->events->rows[0].src_ts >= at("09:30:05"); });
   CAF_REQUIRE(in_the_middle != entries.end());
   auto head = w.log.trim(topic::events, 0, (*in_the_middle)->offset);
   CAF_REQUIRE(head && *head == (*in_the_middle)->offset);

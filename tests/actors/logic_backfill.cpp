@@ -232,7 +232,7 @@ bar bar_at(std::int64_t n, std::int64_t close, std::uint32_t revision = 0) {
 
 } // namespace
 
-CAF_TEST(vectors that a healed bar changes are revised and those beyond its reach are not) {
+CAF_TEST(vectors that a healed bar changes are revised and those beyond its reach are not ) {
   feature_window momentum;
   momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 3;
   auto rules = windows_of({momentum});

@@ -124,6 +124,7 @@ def heal(programs, day):
         got = values(node)
         wrong = [(k, wanted.get(k), got.get(k)) for k in sorted(wanted.keys() | got.keys()) if wanted.get(k) != got.get(k)]
         check(not wrong, f"{len(wrong)} of {len(wanted)} feature values differ from all live, such as {wrong[:5]}")
+        lineages(node, day)
         after = everything(node)
         again = backfill(node, *from_csv(day, day.late))
         check(again["taken"] == 0 and again["duplicates"] == len(day.late_rows), f"again: {again}")
@@ -136,6 +137,18 @@ def heal(programs, day):
         check(node.verify() == len(day.data.rows), "events in the log")
         replay_parts(node, day)
         return f"{bars} bars and {len(wanted)} feature values equal; {first}"
+
+
+def lineages(node, day):
+    """A healed bar is made of all its events, live and late, and each of them leads to it."""
+    healed = [row for row in node.bars("1s") if row["revision"] == "1"]
+    check(healed and all("backfilled" in row["flags"] for row in healed), f"{len(healed)} bars of revision 1")
+    row = healed[len(healed) // 2]
+    found = json.loads(node.tool("lineage", f"{day.data.name}/{row['symbol']}/1s/{row['start']}", "--format", "json"))
+    check(found["complete"] and len(found["events"]) == int(row["trades"]), f"{row}: {len(found['events'])} events")
+    last = max(found["events"], key=lambda x: x["offset"])  # which was backfilled
+    forward = json.loads(node.tool("lineage", "--event", f"{last['partition']}/{last['offset']}", "--format", "json"))
+    check(row["start"] in [b["start"] for b in forward["bars"]], f"from an event to its bars: {forward['bars']} {forward['notes']}")
 
 
 def replay_parts(node, day):
