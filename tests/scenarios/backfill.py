@@ -85,7 +85,7 @@ def backfill(node, *arguments, expect=0):
 
 
 def from_csv(day, file, *more):
-    return ("--csv", file, "--provider", day.data.name, *more)
+    return ("--csv", file, "--provider", day.data.name, *more, "--", "--kind", day.data.kind)
 
 
 def rows_of(node, what, *arguments):
@@ -163,11 +163,12 @@ def replay_parts(node, day):
         check(ours == aside, f"bars of {interval} in the topic are others")
     starts = sorted({row["start"] for row in node.bars("1s")})
     begin, end = starts[len(starts) // 3], starts[len(starts) // 3 + 60]
-    part = ("--from", begin, "--to", end, "--symbols", "BTCUSDT")
+    symbol = day.data.rows[0]["symbol"]
+    part = ("--from", begin, "--to", end, "--symbols", symbol)
     lines = [json.loads(line) for line in node.tool("replay", *part).splitlines()]
-    check(lines and all(x["symbol"] == "BTCUSDT" and begin <= x.get("start", x.get("ts")) for x in lines), "replay of a part")
+    check(lines and all(x["symbol"].startswith(symbol) and begin <= x.get("start", x.get("ts")) for x in lines), "replay of a part")
     check({x["start"] for x in lines if x["type"] == "bar" and x["interval"] == "1s"}
-          == {r["start"] for r in node.bars("1s") if r["symbol"] == "BTCUSDT" and begin <= r["start"] < end}, "bars of a part")
+          == {r["start"] for r in node.bars("1s") if r["symbol"].startswith(symbol) and begin <= r["start"] < end}, "bars of a part")
     told = node.tool("replay", "--verify", *part)
     check(" 0 differences" in told and " 0 bars" not in told, told)
     check(node.tool("replay", *part, "--speed", "1e6") == node.tool("replay", *part), "a pace changes what comes")
@@ -226,6 +227,7 @@ def main():
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--data", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data"))
     parser.add_argument("--seed", type=int, default=20240808)
+    parser.add_argument("--set", default=SET)
     parser.add_argument("--only", choices=("heal", "killed", "from_a_log"))
     arguments = parser.parse_args()
     programs = Programs(arguments.binaries)
@@ -235,7 +237,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="finstream-backfill-")
     failed = 0
     try:
-        day = Day(datasets.find(arguments.data, [SET])[0], folder, arguments.seed)
+        day = Day(datasets.find(arguments.data, [arguments.set])[0], folder, arguments.seed)
         cases = {"heal": lambda: heal(programs, day), "killed": lambda: killed(programs, day, random.Random(arguments.seed)),
                  "from_a_log": lambda: from_a_log(programs, day)}
         for name, case in cases.items():
