@@ -181,7 +181,8 @@ void backfill_state::answer_next() {
     return finish();
   }
   for (std::size_t p = 0; p < intakes.size(); ++p) {
-    auto letters = p == 0 ? std::move(parsed.dead_letters) : std::vector<dead_letter>{};
+    auto keeps_letters = p == 0 && !post->is_retry;
+    auto letters = keeps_letters ? std::move(parsed.dead_letters) : std::vector<dead_letter>{};
     if (!intakes[p].fresh && intakes[p].touched.empty() && letters.empty()) continue;
     auto part = healers_[p].part_of(intakes[p], std::move(letters));
     hand_over(static_cast<std::uint16_t>(p), std::move(part),

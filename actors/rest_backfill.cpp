@@ -12,7 +12,8 @@ namespace finstream {
 namespace {
 
 constexpr const char* default_feed = "backfill"; // the provider of lines that name none
-constexpr const char* example = "say POST /v1/backfill?feed=NAME[&dry_run=true] with a feed's lines as the body";
+constexpr std::string_view lines_type = "application/x-ndjson";
+constexpr const char* example = "say POST /v1/backfill?feed=NAME[&dry_run=true][&retry=true] with a feed's lines as the body";
 
 // A problem, and when to try again.
 http_response refusal(const backfill_answer& x) {
@@ -48,12 +49,15 @@ void answer_backfill(const node_context& node, http_request request, respond ans
   for (auto& [name, value] : request.query) {
     if (name == "feed" && !value.empty())
       post->feed = value;
-    else if (name == "dry_run" && (value == "true" || value == "false"))
-      post->dry_run = value == "true";
+    else if ((name == "dry_run" || name == "retry") && (value == "true" || value == "false"))
+      (name == "dry_run" ? post->dry_run : post->is_retry) = value == "true";
     else
       return answer(problem(400, errc::invalid_argument, example));
   }
   if (request.method != "POST") return answer(problem(405, errc::invalid_argument, fmt::format("{}, or GET", example)));
+  // A page in someone's browser can post what it likes, but not under this name.
+  if (request.content_type != lines_type)
+    return answer(problem(415, errc::invalid_argument, fmt::format("the content type must be {}", lines_type)));
   if (request.body.size() > node.config->backfill.max_post_bytes)
     return answer(problem(413, errc::invalid_argument,
                           fmt::format("at most {} bytes at a time", node.config->backfill.max_post_bytes)));

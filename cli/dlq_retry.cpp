@@ -95,10 +95,11 @@ expected<void> retry_all(const bus& log, const settings& config, const options& 
 int run(const options& o) {
   auto config = settings_from(o.config);
   if (!config) return report(config.error());
-  auto log = open_for_reading(*config); // as it is now: what fails again is a new letter, and not sent a second time
+  auto log = open_for_reading(*config); // as it is now
   if (!log) return report(log.error());
   auto lane = lane_client::connect(o);
   if (!lane) return report(lane.error());
+  lane->retry();
   retried_lines lines{*lane};
   auto sent = retry_all(**log, *config, o, lines);
   auto healed = lane->finish();
@@ -118,9 +119,8 @@ void add_dlq_retry(CLI::App& dlq, chosen_command& chosen) {
   add_lane_options(*verb, *o);
   verb->add_option("--feed", o->feed, "Those of this feed only")->type_name("NAME");
   verb->add_option("--code", o->code, "Those of this reason only, such as future or late")->type_name("NAME");
-  verb->footer(
-    "What was taken stays among the dead letters too; sent again it is a duplicate. What fails again is a new\n"
-    "dead letter.\nExample:\n  finstream dlq retry --code future --dry-run");
+  verb->footer("What was taken stays among the dead letters too; sent again it is a duplicate. What is bad again is\n"
+               "counted, and stays as it is.\nExample:\n  finstream dlq retry --code future --dry-run");
   verb->callback([o, &chosen] { chosen = [o] { return run(*o); }; });
 }
 

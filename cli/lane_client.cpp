@@ -94,6 +94,8 @@ expected<void> lane_client::post(const std::string& feed, std::string_view lines
 
 expected<void> lane_client::post_piece(const std::string& feed, std::string_view lines) {
   http_question question{host_, port_, "POST", "/v1/backfill?feed=" + percent_encoded(feed), std::string{lines}};
+  question.content_type = "application/x-ndjson";
+  if (is_retry_) question.target += "&retry=true";
   if (dry_run_) question.target += "&dry_run=true";
   auto give_up_at = system_clock().monotonic() + patience;
   for (;;) {

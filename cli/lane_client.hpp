@@ -30,6 +30,8 @@ public:
 
   // Returns when they are taken. Errors: io_failure, timed_out, overloaded (for too long), what the node refuses.
   expected<void> post(const std::string& feed, std::string_view lines);
+  // What is posted from here on are dead letters: those that are bad again are only counted.
+  void retry() { is_retry_ = true; }
   // Waits until the node has healed what it can. Errors: as above.
   expected<void> finish();
   const lane_totals& totals() const { return totals_; }
@@ -48,7 +50,7 @@ private:
 
   std::string host_;
   std::uint16_t port_ = 0;
-  bool dry_run_ = false;
+  bool dry_run_ = false, is_retry_ = false;
   std::size_t most_bytes_ = 0;
   healed_counts before_; // what the lane had healed before this run
   lane_totals totals_;

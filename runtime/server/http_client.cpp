@@ -26,6 +26,7 @@ public:
     request_.version(11);
     request_.set(http::field::host, question.host);
     request_.set(http::field::connection, "close");
+    if (!question.body.empty()) request_.set(http::field::content_type, question.content_type);
     request_.body() = question.body;
     request_.prepare_payload();
     answer_.body_limit(most_answer_bytes);

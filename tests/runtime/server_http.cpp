@@ -204,7 +204,7 @@ CAF_TEST(the client of the command line does not wait for ever) {
   std::vector<respond> kept;
   events.on_request = [&](http_request, respond answer) { kept.push_back(std::move(answer)); };
   auto server = must_start({}, std::move(events));
-  auto late = ask_http({"127.0.0.1", server->port(), "GET", "/", "", 200 * millisecond});
+  auto late = ask_http({"127.0.0.1", server->port(), "GET", "/", "", "", 200 * millisecond});
   CAF_REQUIRE(!late.has_value());
   CAF_CHECK(late.error().code == errc::timed_out);
 }
