@@ -21,9 +21,11 @@ import time
 
 import datasets
 from node import SKIPPED, Failure, Node, Programs, feed, wait_for
+from websocket import Client
 
 SET = "binance-spot-20240808"
 BACKFILL_DEADLINE_SECONDS = 300
+LIVE_SECONDS = 12  # for the live half of the day
 # As in truth.py: recorded data is closed by its own end, however slow the machine.
 PATIENT = {"windows": {"flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
 FEATURES = {"windows": [{"name": name, "bars": bars} for name, bars in (
@@ -61,10 +63,13 @@ class Day:
             out.writerows(rows)
         return path
 
-    def node(self, programs, file=None, **settings):
-        feeds = [feed(self.data.name, *self.data.command(programs, file))] if file else []
+    def node(self, programs, file=None, speed=0, **settings):
+        feeds = [feed(self.data.name, *self.data.command(programs, file, speed))] if file else []
         stages = {"features": FEATURES, "inference": {"adapters": {"rules": {"enabled": True, "file": self.rules}}}}
         return Node(programs, feeds, **{**PATIENT, **stages, **settings})
+
+    def is_whole(self, node):
+        return all(not self.data.compare(interval, node.bars(interval, self.data.name))[1] for interval in datasets.INTERVALS)
 
     def compare(self, node):
         rows = 0
@@ -116,6 +121,7 @@ def heal(programs, day):
         node.start().wait_finished()
         before = everything(node)
         told = backfill(node, *from_csv(day, day.late, "--dry-run"))
+        check(node.get("/v1/backfill", method="POST")[0] == 415, "a post that is not said to be lines of a feed")
         check(told["taken"] == len(day.late_rows) and told["bars_new"] and told["bars_revised"], f"dry run: {told}")
         check(everything(node) == before, "a dry run changes something")
         first = backfill(node, *from_csv(day, day.late))
@@ -171,6 +177,10 @@ def replay_parts(node, day):
           == {r["start"] for r in node.bars("1s") if r["symbol"].startswith(symbol) and begin <= r["start"] < end}, "bars of a part")
     told = node.tool("replay", "--verify", *part)
     check(" 0 differences" in told and " 0 bars" not in told, told)
+    began = time.monotonic()
+    paced = node.tool("replay", *part, "--speed", "2")  # what was healed came seconds after what was live
+    check(time.monotonic() - began > 0.5, "a replay at a pace does not wait")
+    check(paced == node.tool("replay", *part), "a pace changes what comes")
     check(node.tool("replay", *part, "--speed", "1e6") == node.tool("replay", *part), "a pace changes what comes")
 
 
@@ -203,13 +213,40 @@ def killed(programs, day, chance):
         return f"{bars} bars equal after {kills} kills in the middle"
 
 
+def beside_live(programs, day):
+    """Live data plays while the past is brought, which is ahead of it as often as behind it; kill -9 once on the way."""
+    speed = day.data.seconds / LIVE_SECONDS
+    with day.node(programs, day.live, speed=speed) as node:
+        node.start()
+        wait_for(lambda: any(f["phase"] == "up" for f in node.feeds().values()), "the feed is up")
+        first = backfill(node, *from_csv(day, day.late))
+        check(first["taken"] == len(day.late_rows), f"beside live data: {first}")
+        check(node.feeds()[day.data.name]["phase"] == "up", "the backfill is done while live data still comes")
+        node.kill()
+        node.start()
+        node.wait_finished()
+        wait_for(lambda: not json.loads(node.get("/v1/backfill")[1] or "{}").get("owed_windows", 1) or day.is_whole(node),
+                 "what is owed is healed", poll=1)
+        bars = day.compare(node)
+        node.stop()
+        check(node.verify() == len(day.data.rows), "each event is in the log once")
+        revised = sum(int(row["revision"]) > 0 for row in node.bars("1s"))
+        return f"{bars} bars equal, {revised} of 1 s were revised"
+
+
 def from_a_log(programs, day):
     """A node that has never seen anything gets the day from another's log, and live data goes on behind it."""
     with day.node(programs, day.live) as source, day.node(programs, partitions=2) as node:
         source.start().wait_finished()
         node.start()
         other = os.path.join(source.directory, "data")
-        told = backfill(node, "--log", other)
+        with Client(node.port) as client:
+            client.until("hello")
+            client.say({"action": "subscribe", "channels": ["bars.60s.*"]})
+            client.until("subscribed")
+            told = backfill(node, "--log", other)
+            heard = client.until("bar")
+            check("backfilled" in heard["flags"], f"a client hears {heard}")
         check(told["taken"] == len(day.live_rows) and told["bars_revised"] == 0, f"from a log: {told}")
         flags = {row["flags"] for row in node.bars("1s")}
         check(flags == {"backfilled"}, f"flags of history: {flags}")
@@ -228,7 +265,7 @@ def main():
     parser.add_argument("--data", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared/data"))
     parser.add_argument("--seed", type=int, default=20240808)
     parser.add_argument("--set", default=SET)
-    parser.add_argument("--only", choices=("heal", "killed", "from_a_log"))
+    parser.add_argument("--only", choices=("heal", "killed", "beside_live", "from_a_log"))
     arguments = parser.parse_args()
     programs = Programs(arguments.binaries)
     if not datasets.find(arguments.data):
@@ -239,7 +276,7 @@ def main():
     try:
         day = Day(datasets.find(arguments.data, [arguments.set])[0], folder, arguments.seed)
         cases = {"heal": lambda: heal(programs, day), "killed": lambda: killed(programs, day, random.Random(arguments.seed)),
-                 "from_a_log": lambda: from_a_log(programs, day)}
+                 "beside_live": lambda: beside_live(programs, day), "from_a_log": lambda: from_a_log(programs, day)}
         for name, case in cases.items():
             if arguments.only not in (None, name):
                 continue
