@@ -11,9 +11,9 @@ namespace finstream {
 namespace {
 constexpr auto pulse_interval = std::chrono::milliseconds{100};
 constexpr std::uint64_t pulses_of_a_look = 10; // where all that is owed waits for live data
-constexpr std::size_t most_waiting_posts = 4; // each is a body in memory; more are told to come again
-constexpr std::int64_t busy_wait_ms = 200;    // till then
-constexpr std::size_t letters_told = 3;       // of the dead letters of a post
+constexpr std::size_t most_waiting_posts = 4;  // each is a body in memory; more are told to come again
+constexpr std::int64_t busy_wait_ms = 200;     // till then
+constexpr std::size_t letters_told = 3;        // of the dead letters of a post
 
 void refuse(const backfill_post& post, errc code, std::string why, std::int64_t wait_ms) {
   backfill_answer answer;
@@ -143,6 +143,7 @@ std::vector<intake> backfill_state::look_at(const backfill_post& post, parsed_ch
     if (!looked) throw std::runtime_error("looking for posted events: " + looked.error().message);
     out[p] = std::move(*looked);
     auto& x = out[p];
+    if (x.is_behind) answer.refused = {errc::overloaded, "the log is being gone over, to know what it has"};
     answer.taken += x.fresh ? x.fresh->rows.size() : 0;
     answer.duplicates += x.duplicates;
     if (x.trimmed == 0) continue;
@@ -168,6 +169,10 @@ void backfill_state::answer_next() {
   if (is_held_up(*answer)) return finish();
   parsed_chunk parsed;
   auto intakes = look_at(*post, parsed, *answer);
+  if (answer->refused.code != errc::none) {
+    answer->wait_ms = busy_wait_ms;
+    return finish();
+  }
   auto per_second = static_cast<std::int64_t>(context_->config->backfill.max_events_per_s);
   next_post_at_ =
     context_->time->monotonic() + static_cast<std::int64_t>(answer->taken + answer->duplicates) * second / per_second;

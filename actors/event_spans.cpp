@@ -8,18 +8,21 @@ namespace finstream {
 
 namespace {
 constexpr std::size_t read_bytes = 4u << 20;
+constexpr std::size_t step_bytes = 64u << 20;       // of the log, which takes about a second
 constexpr std::size_t span_read_bytes = 128u << 10; // about what is packed of a span
 constexpr std::uint64_t events_of_span = 4096;      // 32 bytes for so many: a thousand million events take 8 MB
 
 bool holds_events(record_kind kind) { return kind == record_kind::events || kind == record_kind::backfill; }
 } // namespace
 
-expected<void> event_spans::follow() {
+expected<bool> event_spans::follow() {
   auto range = log_.range(topic::events, partition_);
   if (!range) return tl::unexpected{range.error()};
   std::erase_if(spans_, [&](const span& x) { return x.next <= range->head; });
   late_.erase(late_.begin(), std::lower_bound(late_.begin(), late_.end(), range->head));
+  auto read = std::size_t{0};
   for (next_ = std::max(next_, range->head); next_ < range->next;) {
+    if ((read += read_bytes) > step_bytes) return false;
     auto records = log_.read(topic::events, partition_, next_, read_bytes);
     if (!records) return tl::unexpected{records.error()};
     if (records->empty()) break;
@@ -31,7 +34,7 @@ expected<void> event_spans::follow() {
       note(**entry);
     }
   }
-  return follow_rejected();
+  return follow_rejected().map([] { return true; });
 }
 
 void event_spans::note(const log_entry& entry) {

@@ -16,8 +16,8 @@ class event_spans {
 public:
   event_spans(const bus& log, std::uint16_t partition) : log_{log}, partition_{partition} {}
 
-  // Goes on to the log's end. Errors: those of the log.
-  expected<void> follow();
+  // Goes on towards the log's end, a bounded step: true if it is there. Errors: those of the log.
+  expected<bool> follow();
   // Every batch with events of these times, backfilled ones among them; each with other events, too. Errors: those of
   // the log.
   expected<void> visit(const stretches& times, const std::function<void(const log_entry&)>& visit) const;

@@ -27,7 +27,9 @@ expected<void> healer::recover() {
 
 expected<intake> healer::look_at(const event_batch& posted, const bar_rules& rules) {
   intake out;
-  if (auto followed = spans_.follow(); !followed) return tl::unexpected{followed.error()};
+  auto followed = spans_.follow();
+  if (!followed) return tl::unexpected{followed.error()};
+  if (!*followed) return out.is_behind = true, out;
   auto range = log_.range(topic::events, partition_);
   if (!range) return tl::unexpected{range.error()};
   stretches times;
@@ -182,7 +184,9 @@ expected<healing> healer::heal() {
   for (auto most = windows_of_piece;; most /= 2) {
     auto what = choose(most);
     if (what.windows.empty()) return is_done_ = checkpoint_at_ >= taken_next_, healing{};
-    if (auto followed = spans_.follow(); !followed) return tl::unexpected{followed.error()};
+    auto followed = spans_.follow();
+    if (!followed) return tl::unexpected{followed.error()};
+    if (!*followed) return healing{};
     gathered_events events;
     auto fits = gather(what, events, nullptr);
     if (!fits) return tl::unexpected{fits.error()};

@@ -26,6 +26,7 @@ struct intake {
   std::uint64_t duplicates = 0;
   std::uint64_t trimmed = 0; // of bars that cannot be made again: their other events are no longer in the log
   timestamp trimmed_from, trimmed_to;
+  bool is_behind = false; // the log has yet to be gone over: nothing is known
 };
 
 struct healing {
@@ -45,6 +46,7 @@ public:
   expected<void> recover(); // errors: those of the log; also below
 
   // `rules` are those in force.
+  // In bounded time: see `is_behind`.
   expected<intake> look_at(const event_batch& posted, const bar_rules& rules);
   lane_part part_of(const intake& x, std::vector<dead_letter> letters) const;
   void on_taken(const intake& x, std::uint64_t next); // the log's end after it
@@ -84,7 +86,7 @@ private:
   std::optional<bar_stage> stage_; // as in the last checkpoint that was looked at
   std::optional<feature_rules> features_;
   std::optional<rule_book> signals_;
-  std::uint64_t checkpoint_at_ = 0; // its offset
+  std::uint64_t checkpoint_at_ = 0;                // its offset
   std::uint64_t taken_next_ = 0, healed_next_ = 0; // the log's end after the last that was written
   bool is_done_ = false;
 };

@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* default_feed = "backfill"; // the provider of lines that name none
 constexpr std::string_view lines_type = "application/x-ndjson";
-constexpr const char* example = "say POST /v1/backfill?feed=NAME[&dry_run=true][&retry=true] with a feed's lines as the body";
+constexpr const char* example =
+  "say POST /v1/backfill?feed=NAME[&dry_run=true][&retry=true] with a feed's lines as the body";
 
 // A problem, and when to try again.
 http_response refusal(const backfill_answer& x) {

@@ -13,7 +13,7 @@ namespace finstream {
 
 namespace {
 
-constexpr nanoseconds patience = 120 * second;      // with a node that has no room: live data goes first
+constexpr nanoseconds patience = 300 * second;      // with a node that has no room: live data goes first
 constexpr nanoseconds heal_patience = 600 * second; // without any progress
 constexpr nanoseconds poll_interval = 200 * millisecond;
 constexpr nanoseconds progress_interval = 2 * second;

@@ -77,6 +77,9 @@ public:
   bool reaches_back_to(std::size_t at) const;
   void replace(std::size_t at, const kept_bar& x, const feature_needs& needs);
   void insert(std::size_t at, const kept_bar& x, const feature_needs& needs);
+  // A bar that was healed aside, before the newest one: what comes rests on it. A strength that cannot be reached any
+  // more goes on as it was.
+  void amend(const kept_bar& x, const feature_needs& needs);
   void set_vector_revision(std::size_t at, std::uint32_t revision) { bars_[at].vector_revision = revision; }
   // Other windows from here on. A strength of a period that was there before goes on; a new one begins with the oldest
   // bar that is kept.

@@ -42,6 +42,25 @@ void feature_stage::on_bar(const bar& x) {
   publish(make_vector(*at, history.size() - 1));
 }
 
+void feature_stage::on_healed(const bar& x) {
+  auto at = series_.find(x);
+  if (x.interval != rules_.interval || at == series_.end()) return;
+  auto& history = at->second;
+  if (x.start > history.newest().start) return;
+  auto healed = kept(x);
+  if (auto& known = history[history.find(x.start)]; known.start == x.start)
+    healed.vector_revision = known.vector_revision;
+  history.amend(healed, needs_);
+}
+
+void feature_stage::on_healed(const feature_vector& x) {
+  auto at = series_.find(x);
+  if (x.interval != rules_.interval || at == series_.end()) return;
+  auto place = at->second.find(x.start);
+  if (place < at->second.size() && at->second[place].start == x.start)
+    at->second.set_vector_revision(place, x.revision);
+}
+
 // What was published of the bars from this one on is computed again first, from the same history: that is cheaper than
 // to remember it for every bar.
 void feature_stage::change_past(series_map::value_type& series, const kept_bar& x) {

@@ -30,6 +30,10 @@ public:
   // A closed bar, a revision of one, or a late first bar of an old window. Synthetic bars, bars of other intervals and
   // bars that start more than `revise_for` before the newest of their series are passed over.
   void on_bar(const bar& x);
+  // What was healed aside, and published: bars that come rest on it. Of a series that was never live, and after the
+  // newest bar of one, nothing is kept: that would stand in the way of bars that are to come.
+  void on_healed(const bar& x);
+  void on_healed(const feature_vector& x);
   // New rules hold from here on; nothing is published again for them. History is kept where the interval is the same.
   void on_rules(const feature_rules& rules);
 

@@ -38,8 +38,8 @@ struct backfill_answer {
 struct backfill_post {
   std::string feed; // the provider of lines that name none
   std::string lines;
-  bool dry_run = false;  // say what would change, and write nothing
-  bool is_retry = false; // of dead letters: those that are bad again are not kept a second time
+  bool dry_run = false;                        // say what would change, and write nothing
+  bool is_retry = false;                       // of dead letters: those that are bad again are not kept a second time
   std::function<void(backfill_answer)> answer; // once, from any thread
 };
 using backfill_post_ptr = std::shared_ptr<const backfill_post>;

@@ -15,7 +15,7 @@ struct http_question {
   std::string method = "GET";
   std::string target; // "/v1/backfill?feed=csv"
   std::string body;
-  std::string content_type{}; // of the body, if there is one
+  std::string content_type{};         // of the body, if there is one
   nanoseconds deadline = 30 * second; // from connecting to the end of the answer
 };
 struct http_answer {

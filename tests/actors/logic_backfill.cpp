@@ -279,3 +279,49 @@ CAF_TEST(only a vector that was not there makes a signal) {
   CAF_CHECK_EQUAL(healed.vectors[0].revision, 0u);
   CAF_CHECK_EQUAL(healed.vectors.size(), 2u); // its own, and the one behind it
 }
+
+CAF_TEST(what comes live rests on bars that were healed) {
+  feature_window momentum, vwap;
+  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 5;
+  vwap.name = "vwap", vwap.kind = feature_kind::vwap, vwap.horizon = 8 * second;
+  auto rules = windows_of({momentum, vwap});
+  auto last_of = [](feature_stage& stage) {
+    auto made = stage.take_output();
+    return made.empty() ? feature_vector{} : made.back();
+  };
+  feature_stage all{rules}, healed{rules};
+  for (int n = 0; n < 12; ++n) {
+    all.on_bar(bar_at(n, 100 + n * n));
+    if (n == 6) continue;                               // missed
+    healed.on_bar(bar_at(n, n == 7 ? 3 : 100 + n * n)); // and one that lacks events
+  }
+  all.take_output(), healed.take_output();
+  healed.on_healed(bar_at(6, 136)), healed.on_healed(bar_at(7, 149, 1));
+  healed.on_healed(bar_at(500, 1)); // ahead of what is live
+  CAF_CHECK(healed.take_output().empty());
+  auto again = feature_stage::load(healed.save());
+  CAF_REQUIRE(again.has_value());
+  for (int n = 12; n < 16; ++n) {
+    all.on_bar(bar_at(n, 100 + n)), again->on_bar(bar_at(n, 100 + n));
+    auto wanted = last_of(all), got = last_of(*again);
+    CAF_REQUIRE(!got.values.empty());
+    CAF_CHECK(say_the_same(wanted, got));
+  }
+}
+
+CAF_TEST(a vector that was healed is revised from there) {
+  feature_window momentum;
+  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 1;
+  auto rules = windows_of({momentum});
+  rules.revise_for = 60 * second;
+  feature_stage stage{rules};
+  for (int n = 0; n < 5; ++n) stage.on_bar(bar_at(n, 100 + n));
+  feature_vector vector = stage.take_output().back();
+  stage.on_healed(bar_at(4, 120, 1));
+  vector.revision = 3;
+  stage.on_healed(vector);
+  stage.on_bar(bar_at(4, 130, 2));
+  auto revised = stage.take_output();
+  CAF_REQUIRE_EQUAL(revised.size(), 1u);
+  CAF_CHECK_EQUAL(revised[0].revision, 4u);
+}

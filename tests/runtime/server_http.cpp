@@ -186,7 +186,7 @@ CAF_TEST(an address that cannot be had is an error that names it) {
   CAF_CHECK(!start_server(options, {}).has_value());
 }
 
-CAF_TEST(the client of the command line asks and is answered or told why not) {
+CAF_TEST(the client of the command line asks and is answered or told why not ) {
   auto server = echo_server();
   auto answer = ask_http({"127.0.0.1", server->port(), "POST", "/v1/backfill?feed=a%20b", "lines\n"});
   CAF_REQUIRE(answer.has_value());
