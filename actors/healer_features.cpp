@@ -63,7 +63,7 @@ expected<void> healer::heal_features(const std::vector<bar>& bars, healing& out)
   return {};
 }
 
-// Vectors of bars that the live stages may still say something about are left to them.
+// Vectors of bars that a late event may revise are left to the live stages.
 expected<void> healer::heal_series(const feature_rules& rules, const std::vector<bar>& changed, healing& out) const {
   std::map<timestamp, bar> bars;
   bars_around around{log_, changed.front(), reach_of(rules)};
@@ -81,7 +81,7 @@ expected<void> healer::heal_series(const feature_rules& rules, const std::vector
   if (!read) return read;
   auto settled = stage_->settled(changed.front().provider);
   auto to = in_order.back().start + 1;
-  if (!settled.at_rest) to = std::min(to, settled.until);
+  if (!settled.at_rest && stage_->rules().revise_for > 0) to = std::min(to, settled.until);
   auto healed = finstream::heal_features(rules, signals_ ? &*signals_ : nullptr, in_order, published, first, to);
   out.counts.features += healed.vectors.size();
   for (auto& x : healed.vectors) out.part.healed.emplace_back(std::move(x));

@@ -96,10 +96,8 @@ expected<void> window_stage::load(std::string_view state) { return load_into(sta
 // The bars that a change of rules closes were made by the old ones, and so are their features.
 expected<void> features_stage::apply(stage_step& step) {
   if (stage_ && step.is_healed) {
-    for (auto& item : step.bars)
-      if (auto* healed = std::get_if<bar>(&item)) stage_->on_healed(*healed);
-    for (auto& item : step.features)
-      if (auto* healed = std::get_if<feature_vector>(&item)) stage_->on_healed(*healed);
+    stage_->on_healed(step.bars, step.features);
+    for (auto& vector : stage_->take_output()) step.features.emplace_back(std::move(vector));
   } else if (stage_) {
     for (auto& item : step.bars)
       if (auto* made = std::get_if<bar>(&item)) stage_->on_bar(*made);

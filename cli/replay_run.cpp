@@ -90,6 +90,25 @@ expected<void> compare_with_store(replay_outcome& out, const bus& log, const der
 
 } // namespace
 
+namespace {
+
+// Of two records of outputs, in words; empty if they hold something else.
+std::string first_difference(std::string_view stored, std::string_view made) {
+  auto a = derived_from_msgpack(stored), b = derived_from_msgpack(made);
+  if (!a || !b) return "";
+  for (std::size_t i = 0; i < std::max(a->size(), b->size()); ++i) {
+    if (i < a->size() && i < b->size() && (*a)[i] == (*b)[i]) continue;
+    std::string out = "\n  stored   ";
+    i < a->size() ? append_derived_json(out, (*a)[i], "") : void(out += "nothing more");
+    out += "\n  replayed ";
+    i < b->size() ? append_derived_json(out, (*b)[i], "") : void(out += "nothing more");
+    return out;
+  }
+  return "";
+}
+
+} // namespace
+
 partition_replay::partition_replay(const bus& log, std::uint16_t partition, const replay_plan& plan)
   : log_{log}, partition_{partition}, plan_{plan} {}
 
@@ -205,8 +224,8 @@ void partition_replay::compare_next(const new_record& made, bool counts) {
   if (there->payload == made.payload && there->count == made.count && there->log_ts == made.log_ts &&
       there->kind == made.kind)
     return;
-  out_.differ(fmt::format("{} of partition {} at offset {}: stored and replayed bytes differ", to_string(made.where),
-                          made.partition, there->offset));
+  out_.differ(fmt::format("{} of partition {} at offset {}: stored and replayed bytes differ{}", to_string(made.where),
+                          made.partition, there->offset, first_difference(there->payload, made.payload)));
 }
 
 expected<void> partition_replay::find_surplus() {

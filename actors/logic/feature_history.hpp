@@ -67,6 +67,8 @@ public:
     return returns_.span(from + 1, to - from);
   }
   const strength& strength_at(std::size_t at, std::size_t period_index) const;
+  // Whether the strengths after this bar are still kept: without them its vector cannot be made again.
+  bool has_strengths(std::size_t at) const { return at >= first_row(); }
   // The first kept bar that starts at or after this.
   std::size_t find(timestamp start) const;
   // Whether the series goes back to `start` and everything from there on is kept.

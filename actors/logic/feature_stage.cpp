@@ -42,23 +42,47 @@ void feature_stage::on_bar(const bar& x) {
   publish(make_vector(*at, history.size() - 1));
 }
 
-void feature_stage::on_healed(const bar& x) {
-  auto at = series_.find(x);
-  if (x.interval != rules_.interval || at == series_.end()) return;
-  auto& history = at->second;
-  if (x.start > history.newest().start) return;
+void feature_stage::on_healed(const std::vector<derived>& bars, const std::vector<derived>& vectors) {
+  std::map<series_key, std::map<timestamp, feature_vector>> before;
+  for (auto& item : bars) {
+    auto* x = std::get_if<bar>(&item);
+    if (x == nullptr || x->interval != rules_.interval) continue;
+    auto at = series_.find(*x);
+    if (at != series_.end() && x->start <= at->second.newest().start) amend(*at, *x, before[at->first]);
+  }
+  for (auto& item : vectors) {
+    auto* x = std::get_if<feature_vector>(&item);
+    auto at = x == nullptr ? before.end() : before.find({x->provider, x->symbol});
+    if (at == before.end() || x->interval != rules_.interval) continue;
+    auto& history = series_.find(*x)->second;
+    at->second.erase(x->start);
+    auto place = history.find(x->start);
+    if (place < history.size() && history[place].start == x->start) history.set_vector_revision(place, x->revision);
+  }
+  for (auto& [name, old] : before) {
+    auto& series = *series_.find(name);
+    auto& history = series.second;
+    for (auto& [start, vector] : old) {
+      auto place = history.find(start);
+      if (place == history.size() || history[place].start != start || !history.has_strengths(place)) continue;
+      auto now = make_vector(series, place);
+      if (say_the_same(vector, now)) continue;
+      history.set_vector_revision(place, ++now.revision);
+      publish(std::move(now));
+    }
+  }
+}
+
+// `before` gets the vectors that the bar may change, as they were, where they can be made again: of the newest bars.
+// Those are the ones that nobody else has seen.
+void feature_stage::amend(series_map::value_type& series, const bar& x, std::map<timestamp, feature_vector>& before) {
+  auto& history = series.second;
+  for (auto i = history.find(x.start); i < history.size() && !before.contains(history[i].start); ++i)
+    if (history.has_strengths(i)) before.emplace(history[i].start, make_vector(series, i));
   auto healed = kept(x);
   if (auto& known = history[history.find(x.start)]; known.start == x.start)
     healed.vector_revision = known.vector_revision;
   history.amend(healed, needs_);
-}
-
-void feature_stage::on_healed(const feature_vector& x) {
-  auto at = series_.find(x);
-  if (x.interval != rules_.interval || at == series_.end()) return;
-  auto place = at->second.find(x.start);
-  if (place < at->second.size() && at->second[place].start == x.start)
-    at->second.set_vector_revision(place, x.revision);
 }
 
 // What was published of the bars from this one on is computed again first, from the same history: that is cheaper than

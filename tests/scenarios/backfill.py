@@ -215,6 +215,9 @@ def killed(programs, day, chance):
 
 def beside_live(programs, day):
     """Live data plays while the past is brought, which is ahead of it as often as behind it; kill -9 once on the way."""
+    with day.node(programs, day.whole) as whole:
+        whole.start().wait_finished()
+        wanted = values(whole)
     speed = day.data.seconds / LIVE_SECONDS
     with day.node(programs, day.live, speed=speed) as node:
         node.start()
@@ -228,6 +231,9 @@ def beside_live(programs, day):
         wait_for(lambda: not json.loads(node.get("/v1/backfill")[1] or "{}").get("owed_windows", 1) or day.is_whole(node),
                  "what is owed is healed", poll=1)
         bars = day.compare(node)
+        got = values(node)
+        wrong = [(k, v, got.get(k)) for k, v in wanted.items() if got.get(k) != v and not k[2].startswith("rsi")]
+        check(not wrong, f"{len(wrong)} of {len(wanted)} feature values differ from all live, such as {wrong[:5]}")
         node.stop()
         check(node.verify() == len(day.data.rows), "each event is in the log once")
         revised = sum(int(row["revision"]) > 0 for row in node.bars("1s"))
