@@ -30,6 +30,9 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::append, const chunk_part_ptr& what, std::uint64_t number, const append_listener& from) {
       on_append(what, number, from);
     },
+    [this](verb::append, const lane_part_ptr& what, std::uint64_t, const append_listener& from) {
+      take(past{what, from});
+    },
     [this](verb::pull, std::uint64_t offset, const entry_reader& reader) { on_pull(offset, reader); },
     [this](verb::pull, derived_topic where, std::uint64_t offset, const derived_reader& reader) {
       on_pull(where, offset, reader);

@@ -10,6 +10,7 @@
 #include "actors/derived_writer.hpp"
 #include "actors/letter_keeper.hpp"
 #include "actors/logic/event_memory.hpp"
+#include "actors/owed_windows.hpp"
 #include "actors/set_aside.hpp"
 #include "messages/protocols.hpp"
 
@@ -49,13 +50,17 @@ private:
     set_aside_ptr what;
     set_aside_listener from;
   };
+  struct past { // from the backfill lane
+    lane_part_ptr what;
+    append_listener from;
+  };
   struct node_start {};
   struct rules_change {};
   struct time_passed {};
   struct part_number {
     std::uint64_t sender = 0, number = 0;
   };
-  using work = std::variant<part, result, model_answer, aside, node_start, rules_change, time_passed>;
+  using work = std::variant<part, result, model_answer, aside, past, node_start, rules_change, time_passed>;
   struct waiting_for_entries {
     std::uint64_t offset = 0;
     entry_reader reader;
@@ -83,6 +88,7 @@ private:
   bool write(result& x);
   bool write(model_answer& x);
   bool write(aside& x);
+  bool write(past& x);
   bool write(node_start& x);
   bool write(rules_change& x);
   bool write(time_passed& x);

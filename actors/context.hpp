@@ -31,7 +31,8 @@ struct node_figures {
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
   std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
   std::array<std::atomic<std::uint64_t>, most_partitions> checkpoint_bytes{}; // of each partition's last one
-  std::atomic<std::uint64_t> jobs_written{0};                                 // how often runs of jobs were
+  std::array<std::atomic<std::uint64_t>, most_partitions> looked_at{}; // by each window: the next record it will see
+  std::atomic<std::uint64_t> jobs_written{0};                          // how often runs of jobs were
   crash_book crashes;
   std::atomic<bool> draining{false};
 };

@@ -1,5 +1,6 @@
 #include "actors/gateway.hpp"
 
+#include "actors/backfill_lane.hpp"
 #include "actors/rest.hpp"
 #include "actors/session.hpp"
 #include "messages/codec/json.hpp"
@@ -13,6 +14,7 @@ namespace finstream {
 
 namespace {
 constexpr auto status_deadline = std::chrono::seconds{1};     // for one actor to say how it is
+constexpr auto lane_deadline = std::chrono::seconds{5};       // for the backfill lane, which reads the disk
 constexpr nanoseconds goodbye_deadline = 2 * second;          // for clients to take their close frame
 constexpr std::string_view signal_path = "/v1/signals/";      // and the signal's id
 constexpr std::string_view letter_path = "/v1/dead-letters/"; // and the letter's id
@@ -76,6 +78,7 @@ void gateway_state::listen() {
   options.first_connection = links_->first_free_number();
   options.max_connections = config.max_connections;
   options.max_queue_bytes = config.max_queue_bytes;
+  options.max_body_bytes = std::max(options.max_body_bytes, context_->config->backfill.max_post_bytes);
   options.max_queue_age = config.max_queue_age_ms * millisecond;
   options.request_deadline = config.request_deadline_ms * millisecond;
   auto me = caf::actor_cast<caf::actor>(self_);
@@ -121,6 +124,8 @@ void gateway_state::on_ask(std::uint64_t number) {
   requests_->add();
   auto& path = request.path;
   if (path == "/v1/admin/crash" && context_->config->gateway.crash_hook) return crash(request, answer);
+  if (path == "/v1/backfill" && request.method == "GET") return answer_lane_status(std::move(answer));
+  if (path == "/v1/backfill") return answer_backfill(*context_, std::move(request), std::move(answer));
   if (request.method != "GET" && request.method != "HEAD")
     return answer(problem(405, errc::invalid_argument, "only GET is answered here"));
   if (path == "/healthz") return answer(answer_health(*context_));
@@ -138,7 +143,7 @@ void gateway_state::on_ask(std::uint64_t number) {
     return answer(answer_lineage(*context_, request, path.substr(lineage_path.size())));
   answer(problem(404, errc::not_found,
                  "there are /healthz, /readyz, /metrics, /v1/bars, /v1/features, /v1/signals, /v1/lineage, /v1/jobs, "
-                 "/v1/dead-letters and /v1/tree, and the WebSocket /v1/stream"));
+                 "/v1/dead-letters, /v1/backfill and /v1/tree, and the WebSocket /v1/stream"));
 }
 
 // Asks every actor how it is; who does not answer in time is shown with its gauge alone.
@@ -175,6 +180,17 @@ void gateway_state::answer_tree(respond answer) {
             [=](const caf::error&) { finish_one(); });
   }
   finish_one();
+}
+
+void gateway_state::answer_lane_status(respond answer) {
+  auto lane = context_->where->find_as<backfill_actor>(backfill_path);
+  if (!lane) return answer(problem(503, errc::stopped, "the backfill lane is being started"));
+  self_->request(lane, lane_deadline, verb::status_v)
+    .then(
+      [=](const status_report& report) {
+        answer({200, "application/json", report.state + "\n"});
+      },
+      [=](const caf::error&) { answer(problem(503, errc::timed_out, "the backfill lane is busy")); });
 }
 
 void gateway_state::crash(const http_request& request, const respond& answer) {

@@ -39,6 +39,7 @@ private:
   void listen();
   void on_ask(std::uint64_t number);
   void answer_tree(respond answer);
+  void answer_lane_status(respond answer);
   void crash(const http_request& request, const respond& answer);
   void on_opened(std::uint64_t connection);
   void on_said(std::uint64_t connection, std::string text);

@@ -173,7 +173,8 @@ void hub_state::on_entries(const fresh_entries& fresh) {
   auto use = [&](const log_entry& entry) {
     if (entry.offset < stream.next) return true;
     stream.next = entry.next();
-    if (entry.events && stream.wanted) add_ticks(fresh.partition, entry);
+    auto is_live = entry.kind == static_cast<std::uint8_t>(record_kind::events);
+    if (is_live && stream.wanted) add_ticks(fresh.partition, entry);
     return has_room_for_more();
   };
   if (fresh.behind) {

@@ -31,7 +31,7 @@ expected<bool> collect_events(question& q, const logged_rules* rules, bar_lineag
   auto full = false;
   auto& x = out.what;
   auto walked = q.events.walk(out.partition, x.first_offset, x.last_offset, [&](const record& entry) {
-    if (entry.kind != record_kind::events) return true;
+    if (entry.kind != record_kind::events && entry.kind != record_kind::backfill) return true;
     auto read = to_log_entry(entry);
     if (!read) return outcome = tl::unexpected{read.error()}, false;
     auto& batch = (*read)->events;

@@ -144,10 +144,11 @@ expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint6
   if (!records) return tl::unexpected{records.error()};
   if (records->empty()) return fail(errc::not_found, name + " cannot be found");
   auto& x = records->front();
-  if (x.kind != record_kind::events)
+  if (x.kind != record_kind::events && x.kind != record_kind::backfill)
     return fail(errc::not_found, name +
                                    (x.kind == record_kind::clock    ? " is the passing of time"
                                     : x.kind == record_kind::source ? " is what became of a source"
+                                    : x.kind == record_kind::healed ? " is what a backfill healed"
                                                                     : " is a start of the node") +
                                    ", and no event: try one beside it");
   auto batch = decode_events(x.payload);

@@ -80,6 +80,20 @@ expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint1
                                std::to_string(offset) + ", and what the stage was there is not known");
 }
 
+expected<std::optional<std::pair<log_base, stage_states>>> find_base_before(const bus& log, std::uint16_t partition,
+                                                                            timestamp at) {
+  auto range = log.range(topic::events, partition);
+  if (!range) return tl::unexpected{range.error()};
+  std::optional<std::pair<log_base, stage_states>> newest;
+  for (std::size_t slot = 0; slot < retention::slots; ++slot) {
+    auto saved = read_base(log, partition, slot);
+    if (!saved) return tl::unexpected{saved.error()};
+    if (!*saved || (*saved)->base.log_ts >= at || (*saved)->base.offset < range->head) continue;
+    if (!newest || (*saved)->base.offset > newest->first.offset) newest = {(*saved)->base, std::move((*saved)->states)};
+  }
+  return newest;
+}
+
 expected<void> log_trimmer::recover() {
   for (std::size_t slot = 0; slot < retention::slots; ++slot) {
     auto saved = read_base(log_, partition_, slot);

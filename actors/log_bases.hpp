@@ -14,6 +14,11 @@ namespace finstream {
 // The base at `offset`, and the stages as they were there. Errors: trimmed, if there is none; those of the log.
 expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset);
 
+// The newest base of which nothing lies at or after `at` of log time; nothing, if there is none: then the log is to be
+// gone over from its head. Errors: those of the log.
+expected<std::optional<std::pair<log_base, stage_states>>> find_base_before(const bus& log, std::uint16_t partition,
+                                                                            timestamp at);
+
 // The appender's: adds bases to its transactions, and trims the log when they are written.
 class log_trimmer {
 public:

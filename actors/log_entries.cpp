@@ -23,7 +23,8 @@ expected<log_entry_ptr> to_log_entry(record from) {
     return fail(f.code, "events at offset " + std::to_string(from.offset) + ": " + f.message);
   };
   switch (from.kind) {
-  case record_kind::events: {
+  case record_kind::events:
+  case record_kind::backfill: {
     auto batch = decode_events(from.payload);
     if (!batch) return at(batch.error());
     if ((*batch)->rows.size() != from.count) return at({errc::corrupt_record, "its head and its rows disagree"});
@@ -47,6 +48,12 @@ expected<log_entry_ptr> to_log_entry(record from) {
     auto answered = answers_from_msgpack(from.payload);
     if (!answered) return at(answered.error());
     out->answered = std::make_shared<const answers>(std::move(*answered));
+    return out;
+  }
+  case record_kind::healed: {
+    auto items = derived_from_msgpack(from.payload);
+    if (!items) return at(items.error());
+    out->healed = std::move(*items);
     break;
   }
   case record_kind::clock: break;
@@ -92,9 +99,12 @@ std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> ite
   return out;
 }
 
-new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch) {
-  return {topic::events, partition,           record_kind::events, static_cast<std::uint32_t>(batch.rows.size()),
-          log_ts,        encode_events(batch)};
+new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch, record_kind kind) {
+  return {topic::events, partition, kind, static_cast<std::uint32_t>(batch.rows.size()), log_ts, encode_events(batch)};
+}
+
+new_record healed_record(std::uint16_t partition, timestamp log_ts, const std::vector<derived>& items) {
+  return {topic::events, partition, record_kind::healed, 1, log_ts, to_msgpack(items)};
 }
 
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what) {

@@ -30,6 +30,8 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   for (auto code : {errc::io_failure, errc::timed_out, errc::config_invalid})
     errors("postgres", std::string{to_string(code)});
   store_lag_items("postgres"), store_write_seconds("postgres");
+  backfilled_events(), healed_bars(), owed_windows();
+  actor_restarts("/lanes/backfill");
   features_update_seconds(), inference_seconds("rules");
   write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
@@ -142,6 +144,15 @@ gauge& node_metrics::model_breaker(const std::string& model) {
 gauge& node_metrics::model_lag_items(const std::string& model) {
   return in_.make_gauge("finstream_model_lag_items", "Feature vectors that the model has yet to deal with.", {"model"},
                         {model});
+}
+counter& node_metrics::backfilled_events() {
+  return in_.make_counter("finstream_backfilled_events_total", "Events of the past that a backfill brought.");
+}
+counter& node_metrics::healed_bars() {
+  return in_.make_counter("finstream_healed_bars_total", "Bars that were made or revised by a backfill.");
+}
+gauge& node_metrics::owed_windows() {
+  return in_.make_gauge("finstream_backfill_owed_windows", "Windows that a backfill has touched and not healed yet.");
 }
 gauge& node_metrics::open_windows(int partition) {
   return in_.make_gauge("finstream_open_windows", "Windows that are open.", {"partition"}, {std::to_string(partition)});

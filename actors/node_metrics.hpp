@@ -41,6 +41,9 @@ public:
   metrics::counter& model_passed_over(const std::string& model, const std::string& reason);
   metrics::gauge& model_breaker(const std::string& model);
   metrics::gauge& model_lag_items(const std::string& model);
+  metrics::counter& backfilled_events();
+  metrics::counter& healed_bars();
+  metrics::gauge& owed_windows();
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
   metrics::gauge& store_lag_items(const std::string& store);

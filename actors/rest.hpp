@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "messages/command/backfill.hpp"
 #include "runtime/server/server.hpp"
 
 #include <string>
@@ -19,6 +20,11 @@ http_response answer_features(const node_context& node, const http_request& requ
 http_response answer_jobs(const node_context& node, const http_request& request);
 http_response answer_signals(const node_context& node, const http_request& request);
 http_response answer_signal(const node_context& node, const std::string& signal_id);
+
+// POST /v1/backfill: lines for the backfill lane. Answered when the lane has answered.
+void answer_backfill(const node_context& node, http_request request, respond answer);
+// What the lane answers.
+http_response written(const backfill_answer& x);
 
 // /v1/lineage/signal/<id>, /v1/lineage/bar?... and /v1/lineage/event?...: `of` is what follows /v1/lineage/.
 http_response answer_lineage(const node_context& node, const http_request& request, const std::string& of);

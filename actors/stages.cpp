@@ -33,6 +33,15 @@ dead_letter letter_of(const rejected_event& x, const log_entry& entry, std::uint
   return letter;
 }
 
+// To the topic it belongs to.
+void pass_on(const std::vector<derived>& healed, stage_step& step) {
+  step.is_healed = true;
+  for (auto& item : healed) {
+    auto is_vector = std::holds_alternative<feature_vector>(item), is_signal = std::holds_alternative<signal>(item);
+    (is_vector ? step.features : is_signal ? step.signals : step.bars).push_back(item);
+  }
+}
+
 // A stage that is there obeys new rules; one that is not begins with them.
 template <class Stage, class Rules>
 expected<void> change_over(std::optional<Stage>& stage, const std::string& saved_rules) {
@@ -81,9 +90,11 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   if (kind == record_kind::source) stage_->on_source(entry.log_ts, entry.source);
   // What a model said is no event, but time has passed when it did.
   if (kind == record_kind::clock || kind == record_kind::answers) stage_->on_clock(entry.log_ts);
+  if (kind == record_kind::backfill) stage_->on_backfill(*entry.events);
   step.answered = entry.answered;
   auto output = stage_->take_output();
   step.bars = std::move(output.records);
+  if (kind == record_kind::healed) pass_on(entry.healed, step);
   for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry, stage_->rules().config_hash));
   return step;
 }
@@ -93,7 +104,10 @@ expected<void> window_stage::load(std::string_view state) { return load_into(sta
 // The bars that a change of rules closes were made by the old ones, and so are their features.
 expected<void> features_stage::apply(stage_step& step) {
   if (step.set_aside_from && *step.set_aside_from <= line_stage::features) return {};
-  if (stage_) {
+  if (stage_ && step.is_healed) {
+    stage_->on_healed(step.bars, step.features);
+    for (auto& vector : stage_->take_output()) step.features.emplace_back(std::move(vector));
+  } else if (stage_) {
     for (auto& item : step.bars)
       if (auto* made = std::get_if<bar>(&item)) stage_->on_bar(*made);
     for (auto& vector : stage_->take_output()) step.features.emplace_back(std::move(vector));
@@ -109,7 +123,7 @@ expected<void> features_stage::load(std::string_view state) { return load_into(s
 
 expected<void> inference_stage::apply(stage_step& step) {
   if (step.set_aside_from) return {};
-  if (stage_) {
+  if (stage_ && !step.is_healed) {
     for (auto& item : step.features)
       if (auto* vector = std::get_if<feature_vector>(&item)) stage_->on_features(*vector);
     for (auto& made : stage_->take_output()) step.signals.emplace_back(std::move(made));

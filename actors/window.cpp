@@ -162,9 +162,10 @@ void window_state::apply(const log_entry& entry) {
   latency_ms_->observe(static_cast<double>(context_->time->monotonic() - began) / 1e6);
   next_ = entry.next();
   made_ += step.bars.size();
-  if (step.rules || step.answered || !step.bars.empty() || !step.rejected.empty())
+  if (step.rules || step.answered || step.is_healed || !step.bars.empty() || !step.rejected.empty())
     result_.steps.push_back(std::move(step));
   consumer_lag_ms_->set(static_cast<double>(context_->time->now() - entry.log_ts) / 1e6);
+  context_->figures->looked_at.at(partition_) = next_;
   if (entry.events) lag_seconds_->observe(static_cast<double>(context_->time->now() - entry.events->ingest_ts) / 1e9);
 }
 

@@ -1,5 +1,6 @@
 // finstream bars: reads the bar store, beside a running node or without one.
 #include "cli/rows.hpp"
+#include "cli/side_topic.hpp"
 
 #include "messages/codec/json.hpp"
 #include "runtime/store/bar_store.hpp"
@@ -59,7 +60,7 @@ int show(const options& o) {
   if (!config) return report(config.error());
   auto query = query_of<bar_query>(o);
   if (!query) return report(query.error());
-  auto log = open_for_reading(*config);
+  auto log = open_rows(*config, o.from_topic);
   if (!log) return report(log.error());
   if (o.list) return list_series(**log);
   auto rows = print_rows<bar>(**log, *query, o, form(), scan_bars);

@@ -29,6 +29,7 @@ void add_signals(CLI::App& app, chosen_command& chosen);
 void add_lineage(CLI::App& app, chosen_command& chosen);
 void add_whatif(CLI::App& app, chosen_command& chosen);
 void add_replay(CLI::App& app, chosen_command& chosen);
+void add_backfill(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
 void add_dlq(CLI::App& app, chosen_command& chosen);
 void add_doctor(CLI::App& app, chosen_command& chosen);

@@ -1,6 +1,6 @@
 // finstream dlq: the dead letters, which are what could not be used, with the reason and the bytes. Reading works
 // beside a running node or without one; purging writes, so it works without one only.
-#include "cli/commands.hpp"
+#include "cli/dlq_retry.hpp"
 #include "cli/rows.hpp"
 
 #include "actors/log_entries.hpp"
@@ -244,6 +244,7 @@ void add_dlq(CLI::App& app, chosen_command& chosen) {
   add_filters(*stats_verb, *o);
   stats_verb->add_option("--since", o->since, "Since this time, or for so long, such as 6h")->type_name("TIME");
   add_json(*stats_verb);
+  add_dlq_retry(*all, chosen);
   auto* purge_verb = add("purge", "Drop letters for good; the node must be stopped", purge);
   add_filters(*purge_verb, *o);
   purge_verb->add_option("--before", o->before, "Those of before this time, or older than so long, such as 7d")

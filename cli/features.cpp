@@ -1,5 +1,6 @@
 // finstream features: reads the store of feature vectors, beside a running node or without one.
 #include "cli/rows.hpp"
+#include "cli/side_topic.hpp"
 
 #include "messages/codec/json.hpp"
 #include "runtime/store/feature_store.hpp"
@@ -57,7 +58,7 @@ int show(const row_options& o) {
   if (!config) return report(config.error());
   auto query = query_of<feature_query>(o);
   if (!query) return report(query.error());
-  auto log = open_for_reading(*config);
+  auto log = open_rows(*config, o.from_topic);
   if (!log) return report(log.error());
   auto rows = print_rows<feature_vector>(**log, *query, o, form(), scan_features);
   if (!rows) return report(rows.error());

@@ -1,5 +1,6 @@
 // finstream jobs: what ran when and how it ended, beside a running node or without one.
 #include "cli/rows.hpp"
+#include "cli/side_topic.hpp"
 
 #include "messages/codec/json.hpp"
 #include "runtime/store/job_store.hpp"
@@ -14,7 +15,7 @@ namespace finstream {
 namespace {
 
 struct options {
-  std::string config, kind, status, format = "table";
+  std::string config, kind, status, from_topic, format = "table";
   std::size_t limit = 100;
 };
 
@@ -46,7 +47,7 @@ void print(const job_run& x, const std::string& format) {
 int show(const options& o) {
   auto config = settings_from(o.config);
   if (!config) return report(config.error());
-  auto log = open_for_reading(*config);
+  auto log = open_rows(*config, o.from_topic);
   if (!log) return report(log.error());
   std::deque<job_run> newest;
   auto read = scan_jobs(**log, [&](const job_run& x) {
@@ -74,13 +75,15 @@ void add_jobs(CLI::App& app, chosen_command& chosen) {
     ->check(CLI::IsMember({"produce", "micro_batch", "replay", "backfill"}));
   verb->add_option("--status", o->status, "Runs that run, are done, or failed only")
     ->check(CLI::IsMember({"running", "done", "failed"}));
+  verb->add_option("--from-topic", o->from_topic, "The replays that were written into this topic")->type_name("TOPIC");
   verb->add_option("--limit", o->limit, "The newest so many; 0 = all")->capture_default_str();
   verb->add_option("-f,--format", o->format, "table, csv or json (an object a line)")
     ->check(CLI::IsMember({"table", "csv", "json"}))
     ->capture_default_str();
   verb->footer(
     "`produce` is a run of a feed's process, its rows are events; `micro_batch` one of a partition's stages, its "
-    "rows are bars.\nRows of what runs are brought up to date every ten seconds.\n"
+    "rows are bars; `backfill` one of the lane, its rows are events.\nRows of what runs are brought up to date every "
+    "ten seconds.\n"
     "Example:\n  finstream jobs --config config/demo.yaml --status failed");
   verb->callback([o, &chosen] { chosen = [o] { return show(*o); }; });
 }

@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
   add_lineage(app, chosen);
   add_replay(app, chosen);
   add_whatif(app, chosen);
+  add_backfill(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);
   add_reference(app, chosen);

@@ -1,6 +1,7 @@
 #include "cli/node.hpp"
 
 #include "actors/appender.hpp"
+#include "actors/backfill_lane.hpp"
 #include "actors/gateway.hpp"
 #include "actors/ingestor.hpp"
 #include "actors/job_keeper.hpp"
@@ -75,6 +76,15 @@ supervised_child partition_child(node_context* context, std::uint16_t partition)
   return {
     {std::to_string(partition), restart_kind::permanent, patience},
     [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+}
+
+// Reads and decodes much of the log at times: on a thread of its own.
+supervised_child backfill_child(node_context* context) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  return {{"backfill", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+            return caf::actor_cast<caf::actor>(spawn_metered<backfill_state, caf::detached>(
+              system, *context->where, path, [=](backfill_state& state) { state.prepare(context); }));
+          }};
 }
 
 supervised_child feed_child(node_context* context, const feed_settings* feed) {
@@ -226,6 +236,7 @@ void node::spawn_tree() {
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));
+  plan.children.push_back(branch(context, "lanes", {backfill_child(context)}, plan.max_restarts));
   plan.children.push_back({{"hub", restart_kind::permanent, patience},
                            [=, links = links_](caf::actor_system& system, const std::string& path) {
                              return caf::actor_cast<caf::actor>(

@@ -12,6 +12,8 @@ void add_row_options(CLI::App& verb, row_options& o, const std::string& what, co
   verb.add_option("--provider", o.provider, capital + " of this provider or source set only");
   verb.add_option("--from", o.from, capital + " that " + when + " at or after this time or day")->type_name("TIME");
   verb.add_option("--to", o.to, capital + " that " + when + " before this time or day")->type_name("TIME");
+  verb.add_option("--from-topic", o.from_topic, "Instead of the node's own: those that `replay --into` wrote there")
+    ->type_name("TOPIC");
   verb.add_option("--limit", o.limit, "At most this many rows; 0 = all")
     ->check(CLI::Range(std::uint64_t{0}, most_rows))
     ->capture_default_str();

@@ -11,7 +11,7 @@
 namespace finstream {
 
 struct row_options {
-  std::string config, symbol, interval, provider, from, to, format = "table";
+  std::string config, symbol, interval, provider, from, to, from_topic, format = "table";
   std::uint64_t limit = 0;
 };
 // Adds all of them but the interval. `what` is the rows' name, such as "bars", and `when` what their time is.

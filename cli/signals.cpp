@@ -1,5 +1,6 @@
 // finstream signals: reads the store of signals, beside a running node or without one.
 #include "cli/rows.hpp"
+#include "cli/side_topic.hpp"
 
 #include "messages/codec/json.hpp"
 #include "runtime/store/signal_store.hpp"
@@ -60,7 +61,7 @@ int show(const options& o) {
   auto query = query_of<signal_query>(o);
   if (!query) return report(query.error());
   query->name = o.name;
-  auto log = open_for_reading(*config);
+  auto log = open_rows(*config, o.from_topic);
   if (!log) return report(log.error());
   auto rows = print_rows<signal>(**log, *query, o, form(), scan_signals);
   if (!rows) return report(rows.error());

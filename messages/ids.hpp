@@ -2,6 +2,7 @@
 // between nodes.
 #pragma once
 
+#include "messages/command/backfill.hpp"
 #include "messages/command/feed_output.hpp"
 #include "messages/command/log_flow.hpp"
 #include "messages/command/pace_line.hpp"
@@ -45,6 +46,8 @@ CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 // Shared memory instead of bytes: these never leave the process.
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::answers_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::chunk_part_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::lane_part_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::backfill_post_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::stage_result_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::set_aside_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(finstream::fresh_entries)

@@ -52,6 +52,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
                                         caf::reacts_to<verb::answer, answers_ptr, answer_listener>,
                                         // Writes the letter, once for each key.
                                         caf::reacts_to<verb::set_aside, set_aside_ptr, set_aside_listener>,
+                                        // From the backfill lane.
+                                        caf::reacts_to<verb::append, lane_part_ptr, std::uint64_t, append_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
                                         // INTERNAL: log the passing of time; try again to write.
@@ -86,6 +88,13 @@ using ingestor_actor = caf::typed_actor<
   caf::reacts_to<verb::pulse>,
   // Start the process again, be it parked or well.
   caf::reacts_to<verb::restart>>::extend_with<append_listener>::extend_with<grant_listener>::extend_with<managed>;
+
+// Events of the past -> the log, and what follows from them.
+using backfill_actor = caf::typed_actor<
+  // Lines that someone posted: answered by their own function.
+  caf::reacts_to<verb::append, backfill_post_ptr>,
+  // INTERNAL: look for windows that can be healed.
+  caf::reacts_to<verb::pulse>>::extend_with<append_listener>::extend_with<managed>;
 
 // Topics -> connections: encodes each record once.
 using hub_actor = caf::typed_actor<

@@ -68,6 +68,9 @@ public:
   void on_events(std::uint64_t first_offset, timestamp log_ts, const event_batch& batch);
   void on_source(timestamp log_ts, const source_event& what);
   void on_clock(timestamp log_ts); // the passing of time
+  // Events of the past, which others make bars of. A source that has sent nothing else is taken to be as far as they
+  // go: what they are in is not made a second time.
+  void on_backfill(const event_batch& batch);
   // These rules hold from here on. They are in the log, so that a replay needs nothing but the log. Where intervals or
   // sets of sources have changed, everything open is closed.
   void on_rules(const bar_rules& rules);
@@ -80,6 +83,13 @@ public:
   std::uint64_t open_windows() const { return open_windows_; }
   std::uint64_t series_count() const { return series_.size(); }
   std::uint64_t events() const { return events_; } // that were counted in bars
+
+  // Up to where nothing that comes can change a bar of this source set, and whether it has no window open.
+  struct settlement {
+    timestamp until = earliest;
+    bool at_rest = true;
+  };
+  settlement settled(const std::string& set_name) const;
 
   std::string save() const;
   // Errors: corrupt_record, incompatible (written by a newer version).

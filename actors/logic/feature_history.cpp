@@ -66,6 +66,22 @@ void feature_history::insert(std::size_t at, const kept_bar& x, const feature_ne
   trim(needs);
 }
 
+void feature_history::amend(const kept_bar& x, const feature_needs& needs) {
+  auto at = find(x.start);
+  auto is_known = bars_[at].start == x.start;
+  if (reaches_back_to(at)) return is_known ? replace(at, x, needs) : insert(at, x, needs);
+  if (at == 0 && !is_known && dropped_ != 0) return; // it lies before all that is kept
+  if (is_known) {
+    bars_[at] = x;
+  } else {
+    if (at == 0) first_start_ = x.start;
+    bars_.insert(at, x);
+    returns_.insert(at, 0);
+  }
+  for (auto i = at; i < std::min(at + 2, bars_.size()); ++i) returns_[i] = return_at(i);
+  trim(needs);
+}
+
 // Against the bar before; of the oldest bar there is none.
 double feature_history::return_at(std::size_t at) const {
   constexpr auto none = std::numeric_limits<double>::quiet_NaN();

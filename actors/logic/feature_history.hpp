@@ -67,6 +67,8 @@ public:
     return returns_.span(from + 1, to - from);
   }
   const strength& strength_at(std::size_t at, std::size_t period_index) const;
+  // Whether the strengths after this bar are still kept: without them its vector cannot be made again.
+  bool has_strengths(std::size_t at) const { return at >= first_row(); }
   // The first kept bar that starts at or after this.
   std::size_t find(timestamp start) const;
   // Whether the series goes back to `start` and everything from there on is kept.
@@ -77,6 +79,9 @@ public:
   bool reaches_back_to(std::size_t at) const;
   void replace(std::size_t at, const kept_bar& x, const feature_needs& needs);
   void insert(std::size_t at, const kept_bar& x, const feature_needs& needs);
+  // A bar that was healed aside, before the newest one: what comes rests on it. A strength that cannot be reached any
+  // more goes on as it was.
+  void amend(const kept_bar& x, const feature_needs& needs);
   void set_vector_revision(std::size_t at, std::uint32_t revision) { bars_[at].vector_revision = revision; }
   // Other windows from here on. A strength of a period that was there before goes on; a new one begins with the oldest
   // bar that is kept.

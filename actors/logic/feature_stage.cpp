@@ -16,8 +16,9 @@ kept_bar kept(const bar& x) {
   return {x.traded, x.start, x.open, x.high, x.low, x.close, x.volume, x.first_offset, x.last_offset, x.revision, 0};
 }
 
-// Whether two vectors of a bar say the same: all but where it comes from.
-bool same_content(const feature_vector& a, feature_vector b) {
+} // namespace
+
+bool say_the_same(const feature_vector& a, feature_vector b) {
   b.revision = a.revision;
   b.inputs_revision = a.inputs_revision;
   b.first_offset = a.first_offset;
@@ -26,8 +27,6 @@ bool same_content(const feature_vector& a, feature_vector b) {
     b.values[i].inputs_revision = a.values[i].inputs_revision;
   return a == b;
 }
-
-} // namespace
 
 feature_stage::feature_stage(feature_rules rules) : rules_{std::move(rules)}, needs_{rules_} {
   ensure(rules_.fault().empty(), "rules of features are without fault");
@@ -41,6 +40,49 @@ void feature_stage::on_bar(const bar& x) {
   if (history.size() != 0 && x.start <= history.newest().start) return change_past(*at, kept(x));
   history.append(kept(x), needs_);
   publish(make_vector(*at, history.size() - 1));
+}
+
+void feature_stage::on_healed(const std::vector<derived>& bars, const std::vector<derived>& vectors) {
+  std::map<series_key, std::map<timestamp, feature_vector>> before;
+  for (auto& item : bars) {
+    auto* x = std::get_if<bar>(&item);
+    if (x == nullptr || x->interval != rules_.interval) continue;
+    auto at = series_.find(*x);
+    if (at != series_.end() && x->start <= at->second.newest().start) amend(*at, *x, before[at->first]);
+  }
+  for (auto& item : vectors) {
+    auto* x = std::get_if<feature_vector>(&item);
+    auto at = x == nullptr ? before.end() : before.find({x->provider, x->symbol});
+    if (at == before.end() || x->interval != rules_.interval) continue;
+    auto& history = series_.find(*x)->second;
+    at->second.erase(x->start);
+    auto place = history.find(x->start);
+    if (place < history.size() && history[place].start == x->start) history.set_vector_revision(place, x->revision);
+  }
+  for (auto& [name, old] : before) {
+    auto& series = *series_.find(name);
+    auto& history = series.second;
+    for (auto& [start, vector] : old) {
+      auto place = history.find(start);
+      if (place == history.size() || history[place].start != start || !history.has_strengths(place)) continue;
+      auto now = make_vector(series, place);
+      if (say_the_same(vector, now)) continue;
+      history.set_vector_revision(place, ++now.revision);
+      publish(std::move(now));
+    }
+  }
+}
+
+// `before` gets the vectors that the bar may change, as they were, where they can be made again: of the newest bars.
+// Those are the ones that nobody else has seen.
+void feature_stage::amend(series_map::value_type& series, const bar& x, std::map<timestamp, feature_vector>& before) {
+  auto& history = series.second;
+  for (auto i = history.find(x.start); i < history.size() && !before.contains(history[i].start); ++i)
+    if (history.has_strengths(i)) before.emplace(history[i].start, make_vector(series, i));
+  auto healed = kept(x);
+  if (auto& known = history[history.find(x.start)]; known.start == x.start)
+    healed.vector_revision = known.vector_revision;
+  history.amend(healed, needs_);
 }
 
 // What was published of the bars from this one on is computed again first, from the same history: that is cheaper than
@@ -67,7 +109,7 @@ void feature_stage::change_past(series_map::value_type& series, const kept_bar& 
   if (!is_known && first > 0 && history[first - 1].start == x.start) publish(make_vector(series, first - 1));
   for (auto i = first; i < history.size(); ++i) {
     auto now = make_vector(series, i);
-    if (same_content(before[i + before.size() - history.size()], now)) continue;
+    if (say_the_same(before[i + before.size() - history.size()], now)) continue;
     history.set_vector_revision(i, ++now.revision);
     publish(std::move(now));
   }

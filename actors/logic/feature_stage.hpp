@@ -8,6 +8,7 @@
 
 #include "actors/logic/feature_history.hpp"
 #include "actors/logic/feature_rules.hpp"
+#include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 
 #include <cstdint>
@@ -19,6 +20,9 @@
 
 namespace finstream {
 
+// Whether two vectors of a bar say the same: all but where it comes from.
+bool say_the_same(const feature_vector& a, feature_vector b);
+
 class feature_stage {
 public:
   // The rules must have no fault.
@@ -27,6 +31,10 @@ public:
   // A closed bar, a revision of one, or a late first bar of an old window. Synthetic bars, bars of other intervals and
   // bars that start more than `revise_for` before the newest of their series are passed over.
   void on_bar(const bar& x);
+  // What was healed aside and is published: bars, and their vectors. Vectors that came meanwhile and are not among
+  // these are published again where they change, and what is to come rests on the healed bars. Of a series that was
+  // never live, and after the newest bar of one, nothing is kept: that would stand in the way of bars that are to come.
+  void on_healed(const std::vector<derived>& bars, const std::vector<derived>& vectors);
   // New rules hold from here on; nothing is published again for them. History is kept where the interval is the same.
   void on_rules(const feature_rules& rules);
 
@@ -49,6 +57,7 @@ private:
   using series_map = std::map<series_key, feature_history, by_name>;
 
   void change_past(series_map::value_type& series, const kept_bar& x);
+  void amend(series_map::value_type& series, const bar& x, std::map<timestamp, feature_vector>& before);
   feature_vector make_vector(const series_map::value_type& series, std::size_t at) const;
   void publish(feature_vector x);
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace finstream {
@@ -30,16 +31,27 @@ struct chunk_part {
 };
 using chunk_part_ptr = std::shared_ptr<const chunk_part>;
 
+// What the backfill lane gives one partition: all of it is written at once.
+struct lane_part {
+  batch_ptr events;            // or null: those that are new
+  std::vector<derived> healed; // bars, features and signals that follow from events written before
+  // Windows that are to be healed yet, by key; nothing: no longer.
+  std::vector<std::pair<std::string, std::optional<std::string>>> owed;
+  std::vector<dead_letter> dead_letters;
+};
+using lane_part_ptr = std::shared_ptr<const lane_part>;
+
 // A record of topic `events`, taken apart once for all who read it.
 struct log_entry {
   std::uint64_t offset = 0;
   std::uint32_t count = 1;
   std::uint8_t kind = 0; // record_kind
   timestamp log_ts;
-  batch_ptr events;     // record_kind::events
-  source_event source;  // record_kind::source
-  stage_rules rules;    // record_kind::start, rules
-  answers_ptr answered; // record_kind::answers
+  batch_ptr events;            // record_kind::events, backfill
+  source_event source;         // record_kind::source
+  stage_rules rules;           // record_kind::start, rules
+  answers_ptr answered;        // record_kind::answers
+  std::vector<derived> healed; // record_kind::healed
 
   std::uint64_t next() const { return offset + count; }
 };
@@ -80,6 +92,7 @@ struct stage_step {
   std::vector<derived> features;
   std::vector<derived> signals;
   std::vector<dead_letter> rejected; // events that are in no bar
+  bool is_healed = false;            // bars, features and signals are the lane's: no stage adds to them
 };
 
 // The states of the stages, all after the same log entry.

@@ -51,6 +51,8 @@ enum class record_kind : std::uint8_t {
   dead_letter = 6, // msgpack
   rules = 7,       // the rules have changed: stage_rules, msgpack
   answers = 8,     // what a trained model said when it was asked, msgpack
+  backfill = 9,    // events of the past: as `events`, but the stages pass over them
+  healed = 10,     // what the backfill lane made of them: as `outputs`, passed on by the stages as it is
   lines = 11,      // messages/codec/raw_lines.hpp
 };
 

@@ -243,6 +243,20 @@ void add_gateway(table& out, gateway_settings& x) {
     });
 }
 
+void add_backfill(table& out, backfill_settings& x) {
+  add(out, {
+             number("backfill.max_lag_ms", x.max_lag_ms, 1, hour_ms,
+                    "While the windows of live data are further behind the log, a backfill waits."),
+             number("backfill.max_events_per_s", x.max_events_per_s, 1, 1'000'000'000,
+                    "Events that a backfill may bring; whoever sends more is told how long to wait."),
+             number("backfill.max_owed_windows", x.max_owed_windows, 1000, 100'000'000,
+                    "Windows that were touched and are not healed yet, at 200 bytes of memory each; at so many a "
+                    "backfill waits."),
+             number("backfill.max_post_bytes", x.max_post_bytes, 4096, 16 * mebibyte,
+                    "Of one request to /v1/backfill, which is held in memory."),
+           });
+}
+
 void add_limits(table& out, limit_settings& x) {
   add(
     out,
@@ -288,6 +302,7 @@ std::vector<option> options_of(settings& x) {
            });
   add_care(out, x);
   add_gateway(out, x.gateway);
+  add_backfill(out, x.backfill);
   add_limits(out, x.limits);
   return out;
 }

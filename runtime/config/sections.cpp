@@ -31,6 +31,7 @@ constexpr auto sections = std::to_array<std::pair<std::string_view, std::string_
   {"checkpoint", "Where a restart goes on from."},
   {"supervisor", "Restarting what crashes."},
   {"gateway", "HTTP and WebSocket."},
+  {"backfill", "Events of the past, which live data does not wait for."},
   {"limits", "How much may be on its way at once. With these and the limits above, memory has a bound."},
 });
 

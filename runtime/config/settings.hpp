@@ -248,6 +248,15 @@ struct gateway_settings {
   friend bool operator==(const gateway_settings&, const gateway_settings&) = default;
 };
 
+struct backfill_settings {
+  int max_lag_ms = 1000;                     // of live data: beyond it a backfill waits
+  std::uint64_t max_events_per_s = 50'000;   // taken, so that a backfill leaves the machine to live data
+  std::uint64_t max_owed_windows = 500'000;  // touched and not healed yet; about 200 bytes each
+  std::uint64_t max_post_bytes = 256 * 1024; // of one request to /v1/backfill
+
+  friend bool operator==(const backfill_settings&, const backfill_settings&) = default;
+};
+
 struct limit_settings {
   int credit_chunks = 4; // chunks of a feed that may be underway to the log
   std::uint64_t chunk_bytes = 256 * 1024;
@@ -277,6 +286,7 @@ struct settings {
   checkpoint_settings checkpoint;
   supervisor_settings supervisor;
   gateway_settings gateway;
+  backfill_settings backfill;
   limit_settings limits;
 
   friend bool operator==(const settings&, const settings&) = default;

@@ -114,7 +114,8 @@ void http_session::pass_on(request_target target) {
   auto& request = parser_->get();
   // Who answers need not know HEAD: it is a GET whose answer loses its body in write().
   http_request said{request.method() == http::verb::post ? "POST" : "GET", std::move(target.path),
-                    std::move(target.query), std::move(request.body())};
+                    std::move(target.query), std::move(request.body()),
+                    std::string{request[http::field::content_type]}};
   // The session may be gone when the answer comes, and the server too.
   auto respond_later = [core = core_, self = weak_from_this(), number = ++request_number_](http_response x) {
     core->run_soon([self, number, x = std::move(x)]() mutable {

@@ -30,6 +30,7 @@ struct http_request {
   std::string path;                         // "/v1/bars", percent-decoded
   std::map<std::string, std::string> query; // percent-decoded
   std::string body;
+  std::string content_type{};
 };
 struct http_response {
   int status = 200;

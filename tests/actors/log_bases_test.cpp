@@ -171,3 +171,29 @@ CAF_TEST(of the lines of events those of duplicates are left out) {
   CAF_CHECK_EQUAL(append(5, 6), "line 5\nline 6\n"); // nothing was written
   CAF_CHECK_EQUAL(w.records(topic::raw).size(), 2u);
 }
+
+CAF_TEST(the newest base before a time is found and the stages go on from it) {
+  trading_world w;
+  w.trade_for(25 * minutes);
+  auto found = find_base_before(w.log, 0, w.time.now() - 3 * minutes * second);
+  CAF_REQUIRE(found && *found);
+  auto& [base, states] = **found;
+  CAF_CHECK(base.log_ts < w.time.now() - 3 * minutes * second);
+  CAF_CHECK_LESS(w.range(topic::events).head, base.offset);
+  auto newest = find_base_before(w.log, 0, w.time.now() + 1);
+  CAF_REQUIRE(newest && *newest);
+  CAF_CHECK_LESS(base.offset, (*newest)->first.offset);
+  auto too_early = find_base_before(w.log, 0, at("09:30:00"));
+  CAF_REQUIRE(too_early);
+  CAF_CHECK(!*too_early);
+  partition_stages stages;
+  CAF_REQUIRE(stages.load(states).has_value());
+  std::uint64_t next_bar = base.next_bar;
+  for (auto& entry : w.entries()) {
+    if (entry->offset < base.offset) continue;
+    auto step = stages.apply(*entry);
+    CAF_REQUIRE(step.has_value());
+    next_bar += step->bars.size();
+  }
+  CAF_CHECK_EQUAL(next_bar, w.range(topic::bars).next);
+}

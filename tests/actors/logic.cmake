@@ -1,5 +1,6 @@
 finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
-  SUITES bar_builder:actors/logic_bar_builder.cpp
+  SUITES backfill:actors/logic_backfill.cpp
+         bar_builder:actors/logic_bar_builder.cpp
          bars:actors/logic_bars.cpp
          bars_random:actors/logic_bars_random.cpp
          bars_arrival:actors/logic_bars_arrival.cpp

@@ -55,7 +55,7 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
      "t.yaml:1:1: key `initial_ms` is not known; known here: version, node_name, data_directory, partitions, log, "
      "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
      "gateway, "
-     "limits"},
+     "backfill, limits"},
     {"log:\n  colour: true\n", "t.yaml:2:3: key `log.colour` is not known; known here: level, json"},
     {"log: {level: info, jsn: true}\n", "t.yaml:1:20: key `log.jsn` is not known; did you mean `json`?"},
     {"feeds:\n  - name: a\n    comand: [b]\n",
@@ -67,16 +67,17 @@ CAF_TEST(a key that is not known is named with its place and the nearest one) {
     {"\"\": 1\n",
      "t.yaml:1:1: key `` is not known; known here: version, node_name, data_directory, partitions, log, "
      "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
-     "gateway, limits"},
+     "gateway, backfill, limits"},
     {"<<: {version: 1}\n",
      "t.yaml:1:1: key `<<` is not known; known here: version, node_name, data_directory, partitions, log, scheduler, "
      "bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, gateway, "
+     "backfill, "
      "limits"},
     {"\"a\\nb\": 1\n",
      "t.yaml:1:1: key `a\\x0ab` is not known; known here: version, node_name, data_directory, partitions, log, "
      "scheduler, bus, windows, features, inference, stores, source_sets, providers, feeds, checkpoint, supervisor, "
      "gateway, "
-     "limits"},
+     "backfill, limits"},
   });
 }
 

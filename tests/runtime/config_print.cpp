@@ -199,8 +199,8 @@ CAF_TEST(every member of the settings has a row in the table) {
     }
     return n;
   };
-  // Eleven members of `settings` are sections, one of `feed_settings` and one of `provider_settings` is.
-  CAF_CHECK_EQUAL(members<settings>() - 11, rows(settings{}, ""));
+  // Twelve members of `settings` are sections, one of `feed_settings` and one of `provider_settings` is.
+  CAF_CHECK_EQUAL(members<settings>() - 12, rows(settings{}, ""));
   CAF_CHECK_EQUAL(members<feed_settings>() - 1, rows(feed_settings{}, ""));
   CAF_CHECK_EQUAL(members<provider_settings>() - 1, rows(provider_settings{}, ""));
   CAF_CHECK_EQUAL(members<pacing_settings>(), rows(provider_settings{}, "pacing"));
@@ -220,6 +220,7 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<checkpoint_settings>(), rows(settings{}, "checkpoint"));
   CAF_CHECK_EQUAL(members<supervisor_settings>(), rows(settings{}, "supervisor"));
   CAF_CHECK_EQUAL(members<gateway_settings>(), rows(settings{}, "gateway"));
+  CAF_CHECK_EQUAL(members<backfill_settings>(), rows(settings{}, "backfill"));
   CAF_CHECK_EQUAL(members<limit_settings>(), rows(settings{}, "limits"));
 }
 

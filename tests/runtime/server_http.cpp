@@ -1,5 +1,6 @@
 // Requests and answers over a real socket, and every refusal as problem+json.
 #define CAF_SUITE server_http
+#include "runtime/server/http_client.hpp"
 #include "runtime/server/request_target.hpp"
 #include "runtime/server/server.hpp"
 #include "tests/runtime/server_client.hpp"
@@ -183,4 +184,27 @@ CAF_TEST(an address that cannot be had is an error that names it) {
   CAF_CHECK(second.error().message.find(std::to_string(options.port)) != std::string::npos);
   options.address = "no such address";
   CAF_CHECK(!start_server(options, {}).has_value());
+}
+
+CAF_TEST(the client of the command line asks and is answered or told why not ) {
+  auto server = echo_server();
+  auto answer = ask_http({"127.0.0.1", server->port(), "POST", "/v1/backfill?feed=a%20b", "lines\n"});
+  CAF_REQUIRE(answer.has_value());
+  CAF_CHECK_EQUAL(answer->status, 200);
+  CAF_CHECK_EQUAL(answer->body, "POST /v1/backfill feed=a b lines\n");
+  auto port = server->port();
+  server.reset();
+  auto nobody = ask_http({"127.0.0.1", port, "GET", "/", ""});
+  CAF_REQUIRE(!nobody.has_value());
+  CAF_CHECK(nobody.error().code == errc::io_failure);
+}
+
+CAF_TEST(the client of the command line does not wait for ever) {
+  server_events events;
+  std::vector<respond> kept;
+  events.on_request = [&](http_request, respond answer) { kept.push_back(std::move(answer)); };
+  auto server = must_start({}, std::move(events));
+  auto late = ask_http({"127.0.0.1", server->port(), "GET", "/", "", "", 200 * millisecond});
+  CAF_REQUIRE(!late.has_value());
+  CAF_CHECK(late.error().code == errc::timed_out);
 }

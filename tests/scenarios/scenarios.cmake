@@ -33,3 +33,4 @@ finstream_scenario(letters_undeliverable 300 letters.py undeliverable)
 # Writes what no node would write, for the scenario of poison.
 add_executable(poison_writer scenarios/poison_writer.cpp)
 target_link_libraries(poison_writer PRIVATE finstream_bus)
+finstream_scenario(backfill_of_a_day 600 backfill.py)

@@ -1,0 +1,273 @@
+#include "actors/healer.hpp"
+
+#include "messages/codec/msgpack.hpp"
+#include "runtime/log/log.hpp"
+#include "runtime/store/bar_store.hpp"
+
+#include <algorithm>
+
+namespace finstream {
+
+namespace {
+constexpr std::size_t windows_of_piece = 2000;          // what is healed at once: about a mebibyte of results
+constexpr std::size_t most_gathered_events = 2'000'000; // in memory for that, at 72 bytes each
+} // namespace
+
+expected<void> healer::recover() {
+  auto owed = load_owed(log_, partition_);
+  if (!owed) return tl::unexpected{owed.error()};
+  owed_ = std::move(*owed);
+  auto range = log_.range(topic::events, partition_);
+  if (!range) return tl::unexpected{range.error()};
+  if (!owed_.empty()) taken_next_ = healed_next_ = range->next; // what was written may not have been looked at
+  return {};
+}
+
+// ---- events that are posted
+
+expected<intake> healer::look_at(const event_batch& posted, const bar_rules& rules) {
+  intake out;
+  auto followed = spans_.follow();
+  if (!followed) return tl::unexpected{followed.error()};
+  if (!*followed) return out.is_behind = true, out;
+  auto range = log_.range(topic::events, partition_);
+  if (!range) return tl::unexpected{range.error()};
+  stretches times;
+  for (auto& row : posted.rows) times.add(row.src_ts, row.src_ts + 1);
+  gathered_events known;
+  auto gathered = spans_.visit(times, [&](const log_entry& entry) {
+    for (std::size_t i = 0; i < entry.events->rows.size(); ++i)
+      if (times.holds(entry.events->rows[i].src_ts)) known.add(*entry.events, entry.events->rows[i], entry.offset + i);
+  });
+  if (!gathered) return tl::unexpected{gathered.error()};
+  known.put_in_order();
+  auto fresh = std::make_shared<event_batch>(posted);
+  fresh->rows.clear();
+  std::set<std::pair<std::uint32_t, std::pair<timestamp, std::int64_t>>> in_this_post;
+  for (auto& row : posted.rows) {
+    auto& key = (*posted.keys)[row.key];
+    auto there = known.find(key, row.src_ts, row.seq);
+    auto is_new = !there && in_this_post.insert({row.key, {row.src_ts, row.seq}}).second;
+    if (!is_new) ++out.duplicates;
+    if (!is_new && !(there && spans_.came_late(*there))) continue;
+    std::set<window_name> mine;
+    touch(mine, rules, key, row);
+    auto cut = false;
+    for (auto& window : mine) {
+      if (range->head == 0) break;
+      auto published = published_bar(window);
+      if (!published) return tl::unexpected{published.error()};
+      cut = cut || (*published && (*published)->first_offset < range->head);
+    }
+    if (cut) {
+      out.trimmed_from = out.trimmed == 0 ? row.src_ts : std::min(out.trimmed_from, row.src_ts);
+      out.trimmed_to = out.trimmed == 0 ? row.src_ts : std::max(out.trimmed_to, row.src_ts);
+      ++out.trimmed;
+      continue;
+    }
+    out.touched.merge(mine);
+    if (is_new) fresh->rows.push_back(row);
+  }
+  if (!fresh->rows.empty()) out.fresh = std::move(fresh);
+  return out;
+}
+
+lane_part healer::part_of(const intake& x, std::vector<dead_letter> letters) const {
+  lane_part out;
+  out.events = x.fresh;
+  out.dead_letters = std::move(letters);
+  for (auto& window : x.touched)
+    if (!owed_.contains(window)) out.owed.push_back(owed_write(partition_, window, {}));
+  return out;
+}
+
+void healer::on_taken(const intake& x, std::uint64_t next) {
+  for (auto& window : x.touched) owed_[window].is_looked_at = false;
+  if (x.touched.empty()) return;
+  taken_next_ = next;
+  is_done_ = false;
+}
+
+// ---- healing
+
+// True if there is one. A checkpoint that cannot be used is one that the window will replace.
+expected<bool> healer::read_checkpoint() {
+  auto saved = log_.get(stage_table, snapshot_key(partition_));
+  if (!saved) return tl::unexpected{saved.error()};
+  if (!*saved) return false;
+  auto [offset, states] = unpack_snapshot(**saved);
+  if (offset == checkpoint_at_ && stage_) return true;
+  auto stage = bar_stage::load(states.window);
+  if (!stage) return false;
+  features_.reset(), signals_.reset();
+  if (!states.features.empty()) {
+    auto loaded = feature_stage::load(states.features);
+    if (!loaded) return false;
+    features_ = loaded->rules();
+  }
+  if (!states.inference.empty()) {
+    auto loaded = rule_stage::load(states.inference);
+    if (!loaded) return false;
+    signals_ = loaded->book();
+  }
+  stage_ = std::move(*stage);
+  checkpoint_at_ = offset;
+  return true;
+}
+
+// A window that the live stages cannot change any more is healed for good. One that they may come to yet, of a source
+// with nothing open, is healed for now: it stays owed.
+bool healer::can_heal(const window_name& x, bool& for_good) const {
+  auto settled = stage_->settled(x.provider);
+  for_good = settled.until != earliest && x.end() <= settled.until;
+  return for_good || (settled.at_rest && checkpoint_at_ >= taken_next_);
+}
+
+// A window of an interval that is no longer made is only let go.
+void healer::piece::add(const window_name& x, bool is_made) {
+  windows.insert(x);
+  if (!is_made) return;
+  times.add(x.start, x.end());
+  series.emplace(x.provider, x.symbol);
+  if (x.symbol.ends_with(".BID") || x.symbol.ends_with(".ASK"))
+    series.emplace(x.provider, x.symbol.substr(0, x.symbol.size() - 4));
+}
+
+healer::piece healer::choose(std::size_t most_windows) const {
+  piece out;
+  auto& intervals = stage_->rules().intervals;
+  for (auto& [window, state] : owed_) {
+    auto for_good = false;
+    if (!can_heal(window, for_good) || (state.is_looked_at && !for_good)) continue;
+    if (out.windows.size() == most_windows) {
+      out.is_all = false;
+      break;
+    }
+    out.add(window, std::find(intervals.begin(), intervals.end(), window.interval) != intervals.end());
+  }
+  return out;
+}
+
+// False if that is more than may be in memory. An event that came too late to count live counts now; so it does in all
+// of its windows, as every event.
+expected<bool> healer::gather(piece& what, gathered_events& events, const intake* posted) const {
+  auto& rules = stage_->rules();
+  auto use = [&](const event_batch& batch, std::uint64_t offset) {
+    std::vector<bool> is_wanted;
+    for (auto& key : *batch.keys) is_wanted.push_back(what.series.contains({set_of(rules, key.provider), key.symbol}));
+    for (auto& row : batch.rows) {
+      auto at = offset++;
+      if (!is_wanted[row.key] || !what.times.holds(row.src_ts) || events.size() > most_gathered_events) continue;
+      events.add(batch, row, at);
+      if (!spans_.came_late(at)) continue;
+      std::set<window_name> late;
+      touch(late, rules, (*batch.keys)[row.key], row);
+      for (auto& window : late)
+        if (what.times.covers(window.start, window.end())) what.windows.insert(window);
+    }
+  };
+  auto visited = spans_.visit(what.times, [&](const log_entry& entry) { use(*entry.events, entry.offset); });
+  if (!visited) return tl::unexpected{visited.error()};
+  if (posted != nullptr && posted->fresh) use(*posted->fresh, spans_.next());
+  events.put_in_order();
+  return events.size() <= most_gathered_events;
+}
+
+expected<healing> healer::heal() {
+  if (owed_.empty()) return is_done_ = true, healing{};
+  auto there = read_checkpoint();
+  if (!there) return tl::unexpected{there.error()};
+  auto dealt_with = log_.get(stage_table, dealt_with_key(partition_));
+  if (!dealt_with) return tl::unexpected{dealt_with.error()};
+  // What was healed last is in the stores only when the stages have passed it on.
+  if (!*there || !*dealt_with || offset_from_text(**dealt_with) < healed_next_) return healing{};
+  for (auto most = windows_of_piece;; most /= 2) {
+    auto what = choose(most);
+    if (what.windows.empty()) return is_done_ = checkpoint_at_ >= taken_next_, healing{};
+    auto followed = spans_.follow();
+    if (!followed) return tl::unexpected{followed.error()};
+    if (!*followed) return healing{};
+    gathered_events events;
+    auto fits = gather(what, events, nullptr);
+    if (!fits) return tl::unexpected{fits.error()};
+    if (*fits) return make(what, events);
+    if (most > 1) continue;
+    auto& window = *what.windows.begin();
+    log::warning("/lanes/backfill", "{}/{}/{}/{} has more than {} events: it is left as it is", window.provider,
+                 window.symbol, span_to_string(window.interval), to_string(window.start), most_gathered_events);
+    healing out;
+    out.part.owed.push_back(owed_delete(partition_, window));
+    out.finished.push_back(window);
+    out.is_all = false;
+    return out;
+  }
+}
+
+expected<healing> healer::make(const piece& what, const gathered_events& events) const {
+  healing out;
+  out.is_all = what.is_all;
+  std::map<window_name, bar> made;
+  for (auto& x : events.bars(stage_->rules())) made.emplace(window_of(x), std::move(x));
+  std::vector<bar> changed;
+  for (auto& window : what.windows) {
+    auto at_owed = owed_.find(window);
+    auto state = at_owed == owed_.end() ? owed_window{} : at_owed->second;
+    auto for_good = false;
+    can_heal(window, for_good);
+    if (auto at = made.find(window); at != made.end()) {
+      auto published = published_bar(window);
+      if (!published) return tl::unexpected{published.error()};
+      auto healed = *published && lacks_events(at->second, **published)
+                      ? std::nullopt
+                      : healed_bar(at->second, *published, state.revision);
+      if (healed) {
+        ++(*published ? out.counts.bars_revised : out.counts.bars_new);
+        state.revision = healed->revision;
+        changed.push_back(std::move(*healed));
+      }
+    }
+    state.is_looked_at = true;
+    if (!for_good) {
+      out.part.owed.push_back(owed_write(partition_, window, state));
+      out.kept.emplace_back(window, state);
+    } else if (at_owed != owed_.end()) {
+      out.part.owed.push_back(owed_delete(partition_, window));
+      out.finished.push_back(window);
+    }
+  }
+  for (auto& x : changed) out.part.healed.emplace_back(x);
+  if (auto done = heal_features(changed, out); !done) return tl::unexpected{done.error()};
+  return out;
+}
+
+void healer::on_healed(const healing& x, std::uint64_t next) {
+  for (auto& window : x.finished) owed_.erase(window);
+  for (auto& [window, state] : x.kept) owed_[window] = state;
+  if (!x.part.healed.empty()) healed_next_ = next;
+}
+
+expected<healed_counts> healer::would_heal(const intake& x) {
+  auto there = read_checkpoint();
+  if (!there) return tl::unexpected{there.error()};
+  if (!*there) return fail(errc::overloaded, "the node has no checkpoint yet: try again in a few seconds");
+  piece what;
+  for (auto& window : x.touched) what.add(window, true);
+  gathered_events events;
+  auto fits = gather(what, events, &x);
+  if (!fits) return tl::unexpected{fits.error()};
+  if (!*fits) return fail(errc::overloaded, "these windows have too many events to be looked at in one step");
+  return make(what, events).map([](const healing& made) { return made.counts; });
+}
+
+expected<std::optional<bar>> healer::published_bar(const window_name& x) const {
+  bar named;
+  named.provider = x.provider, named.symbol = x.symbol, named.interval = x.interval, named.start = x.start;
+  auto row = log_.get(bars_table, bar_key(named));
+  if (!row) return tl::unexpected{row.error()};
+  if (!*row) return std::nullopt;
+  auto read = bar_from_msgpack(**row);
+  if (!read) return tl::unexpected{read.error()};
+  return std::optional{std::move(*read)};
+}
+
+} // namespace finstream
