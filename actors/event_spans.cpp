@@ -1,6 +1,6 @@
 #include "actors/event_spans.hpp"
 
-#include "messages/codec/msgpack.hpp"
+#include "runtime/store/letter_store.hpp"
 
 #include <algorithm>
 
@@ -58,10 +58,11 @@ expected<void> event_spans::follow_rejected() {
     if (records->empty()) break;
     for (auto& r : *records) {
       next_rejected_ = r.next();
-      auto letter = dead_letter_from_msgpack(r.payload);
+      auto letter = read_letter(topic::rejected, partition_, r);
       if (!letter) return tl::unexpected{letter.error()};
-      if (letter->code != errc::late) continue;
-      late_.insert(std::upper_bound(late_.begin(), late_.end(), letter->byte_offset), letter->byte_offset);
+      if (letter->what.code != errc::late) continue;
+      auto offset = letter->what.cause_offset;
+      late_.insert(std::upper_bound(late_.begin(), late_.end(), offset), offset);
     }
   }
   return {};

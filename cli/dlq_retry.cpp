@@ -52,13 +52,13 @@ expected<void> retry(const bus& log, std::size_t most_bytes, const kept_letter& 
   }
   auto range = log.range(topic::events, letter.partition);
   if (!range) return tl::unexpected{range.error()};
-  if (letter.what.byte_offset < range->head) return ++out.cut, expected<void>{};
-  auto records = log.read(topic::events, letter.partition, letter.what.byte_offset, 1);
+  if (letter.what.cause_offset < range->head) return ++out.cut, expected<void>{};
+  auto records = log.read(topic::events, letter.partition, letter.what.cause_offset, 1);
   if (!records) return tl::unexpected{records.error()};
   if (records->empty()) return {};
   auto entry = to_log_entry(std::move(records->front()));
   if (!entry) return tl::unexpected{entry.error()};
-  auto row = letter.what.byte_offset - (*entry)->offset;
+  auto row = letter.what.cause_offset - (*entry)->offset;
   if (!(*entry)->events || row >= (*entry)->events->rows.size()) return {};
   std::string line;
   append_event_line(line, *(*entry)->events, (*entry)->events->rows[row]);
