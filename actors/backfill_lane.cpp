@@ -152,6 +152,8 @@ std::vector<intake> backfill_state::look_at(const backfill_post& post, parsed_ch
   options.feed = post.feed;
   options.partitions = static_cast<std::uint32_t>(healers_.size());
   options.max_future = context_->config->windows.max_future_ms * millisecond;
+  for (auto& feed : context_->config->feeds) // as its lines are read, if it is one of ours
+    if (feed.name == post.feed) options.rounding_mode = feed.round, options.max_line_bytes = feed.max_line_bytes;
   parsed = line_parser{options}.parse(post.lines, context_->time->now());
   auto rules = bar_rules::load(context_->rules->get().first.bars);
   ensure(rules.has_value(), "the rules in force can be read");

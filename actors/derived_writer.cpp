@@ -39,6 +39,7 @@ derived_writer::output derived_writer::take(stage_result& result) const {
       for (auto& record : to_records(std::move(*items), step.log_ts))
         out.records.emplace_back(where, std::move(record));
     for (auto& letter : step.rejected) out.rejected.emplace_back(step.log_ts, std::move(letter));
+    out.late_by.insert(out.late_by.end(), step.late_by.begin(), step.late_by.end());
   }
   // Not if a window that has crashed since had handed in more: outputs of later records are written already.
   if (result.dealt_with >= dealt_with_) out.snapshot = std::move(result.snapshot);
@@ -132,6 +133,7 @@ void derived_writer::count_bar(const bar& x) {
 void derived_writer::count_rejected(const output& what) {
   for (auto& [at, letter] : what.rejected)
     context_->metrics->errors("window", std::string{to_string(letter.code)}).add();
+  for (auto span : what.late_by) context_->metrics->lateness_seconds().observe(static_cast<double>(span) / 1e9);
   context_->figures->dead_letters += what.rejected.size();
   if (auto told = rejected_told_.add(what.rejected.size(), context_->time->monotonic()))
     log::warning(path_, "{} events are in no bar, the last: {}; `finstream dlq list` shows them", *told,

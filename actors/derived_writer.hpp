@@ -30,6 +30,7 @@ public:
     std::uint64_t dealt_with = 0;
     std::vector<std::pair<derived_topic, std::shared_ptr<derived_record>>> records;
     std::vector<std::pair<timestamp, dead_letter>> rejected; // with their log_ts
+    std::vector<nanoseconds> late_by;                        // of those among them that came late
     std::optional<stage_states> snapshot;
   };
   // What a window that crashed had handed in comes again from its successor: the same, since it is a function of the

@@ -33,7 +33,7 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   backfilled_events(), healed_bars(), owed_windows();
   actor_restarts("/lanes/backfill");
   features_update_seconds(), inference_seconds("rules");
-  write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
+  lateness_seconds(), write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
   in_
     .make_gauge("g6_stream_event_schema_hash_info", "Hash of the schemas of all events; the value is 1.", {"hash"},
@@ -173,6 +173,12 @@ histogram& node_metrics::store_write_seconds(const std::string& store) {
 histogram& node_metrics::write_seconds() {
   return in_.make_histogram("store_write_duration_seconds", "How long one write to the log and the stores took.",
                             latency_bounds_seconds(), {"table"}, {"log"});
+}
+histogram& node_metrics::lateness_seconds() {
+  return in_.make_histogram("finstream_late_events_seconds",
+                            "How long after their bars were closed, by the sources' own time, events came that are in "
+                            "no bar.",
+                            {0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86'400});
 }
 histogram& node_metrics::window_latency_ms() {
   return in_.make_histogram("microbatch_window_latency_ms", "How long the bars stage worked on one record of the log.",

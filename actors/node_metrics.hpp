@@ -50,6 +50,7 @@ public:
   metrics::histogram& store_write_seconds(const std::string& store);
   metrics::histogram& write_seconds();
   metrics::histogram& window_latency_ms();
+  metrics::histogram& lateness_seconds();
   metrics::histogram& pipeline_lag_seconds();
   metrics::counter& http_requests();
   metrics::gauge& clients();

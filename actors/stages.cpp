@@ -95,7 +95,10 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   auto output = stage_->take_output();
   step.bars = std::move(output.records);
   if (kind == record_kind::healed) pass_on(entry.healed, step);
-  for (auto& x : output.rejected) step.rejected.push_back(letter_of(x, entry, stage_->rules().config_hash));
+  for (auto& x : output.rejected) {
+    step.rejected.push_back(letter_of(x, entry, stage_->rules().config_hash));
+    if (x.code == errc::late) step.late_by.push_back(x.lateness);
+  }
   return step;
 }
 

@@ -1,8 +1,11 @@
-// finstream doctor: looks at the machine, the config, the data directory and the ports, and says what is wrong with
-// each and what to do.
+// finstream doctor: looks at the machine, the config and all that it names, and says what is wrong with each and what
+// to do.
 #include "cli/commands.hpp"
+#include "cli/node_models.hpp"
+#include "cli/stage_rules.hpp"
 
 #include "runtime/server/server.hpp"
+#include "runtime/store/store.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -109,6 +112,34 @@ void examine_feeds(findings& out, const settings& config, const std::string& bes
   }
 }
 
+void examine_inference(findings& out, const settings& config) {
+  fmt::print("rules and models\n");
+  auto& x = config.inference;
+  if (!x.rules.enabled) out.note("no rules are on");
+  auto rules = make_stage_rules(config);
+  if (!rules)
+    out.bad(rules.error().message);
+  else if (x.rules.enabled)
+    out.good(fmt::format("{} can be read, and every name in it is known", x.rules.file));
+  if (!x.sklearn.enabled && !x.xgboost.enabled) return;
+  auto models = open_models(config, 0);
+  if (!models) return out.bad(models.error().message);
+  for (auto& model : *models) out.good(fmt::format("model {} answers", model->what->name()));
+  if (!rules) return;
+  if (auto known = check_features(*models, *rules); !known) out.bad(known.error().message);
+}
+
+void examine_stores(findings& out, const settings& config) {
+  auto& x = config.stores.postgres;
+  if (!x.enabled) return;
+  fmt::print("stores\n");
+  auto version = postgres_version({x.connection, x.connect_timeout_s, x.statement_timeout_ms});
+  if (version)
+    out.good("PostgreSQL " + *version + " answers");
+  else
+    out.bad(version.error().message);
+}
+
 void examine_gateway(findings& out, const settings& config, bool node_runs) {
   fmt::print("gateway\n");
   if (!config.gateway.enabled) return out.note("it is off");
@@ -134,6 +165,8 @@ int examine(const std::string& path) {
     out.good("valid");
     auto node_runs = examine_data(out, *config);
     examine_feeds(out, *config, feeds_directory());
+    examine_inference(out, *config);
+    examine_stores(out, *config);
     examine_gateway(out, *config, node_runs);
   }
   fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : counted(static_cast<std::size_t>(out.count()), "problem"));
@@ -144,8 +177,9 @@ int examine(const std::string& path) {
 
 void add_doctor(CLI::App& app, chosen_command& chosen) {
   auto path = std::make_shared<std::string>();
-  auto* verb =
-    app.add_subcommand("doctor", "Say what is wrong with this machine, the config, the data directory and the ports");
+  auto* verb = app.add_subcommand(
+    "doctor",
+    "Say what is wrong with this machine, the config, and what it names: data, feeds, rules, models, stores, ports");
   add_config_option(*verb, *path);
   verb->callback([path, &chosen] { chosen = [path] { return examine(*path); }; });
 }

@@ -92,6 +92,7 @@ struct stage_step {
   std::vector<derived> features;
   std::vector<derived> signals;
   std::vector<dead_letter> rejected; // events that are in no bar
+  std::vector<nanoseconds> late_by;  // of those that came after their bars were closed
   bool is_healed = false;            // bars, features and signals are the lane's: no stage adds to them
 };
 

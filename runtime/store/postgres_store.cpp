@@ -221,4 +221,18 @@ expected<std::unique_ptr<store>> open_postgres_store(const postgres_options& opt
   return out;
 }
 
+expected<std::string> postgres_version(const postgres_options& options) {
+  auto session = open_postgres_session(options);
+  if (!session) return tl::unexpected{session.error()};
+  std::string version;
+  auto asked = (*session)->transact("asking for the version", [&](postgres_transaction& tx) -> expected<void> {
+    auto answer = tx.run("SHOW server_version");
+    if (!answer) return tl::unexpected{answer.error()};
+    version = answer->rows.at(0).at(0).value_or("unknown");
+    return {};
+  });
+  if (!asked) return tl::unexpected{asked.error()};
+  return version;
+}
+
 } // namespace finstream

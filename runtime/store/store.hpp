@@ -141,5 +141,7 @@ struct postgres_options {
 // Brings the schema up to date first; several may do so at once. Errors: config_invalid (no such database, not allowed,
 // or a build without PostgreSQL), incompatible (the schema is of a newer version), and the temporary ones.
 expected<std::unique_ptr<store>> open_postgres_store(const postgres_options& options);
+// Of the server that answers, such as "15.8"; nothing is written. Errors: as above.
+expected<std::string> postgres_version(const postgres_options& options);
 
 } // namespace finstream

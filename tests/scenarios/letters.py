@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -205,7 +206,51 @@ def undeliverable(programs):
         shutil.rmtree(own, ignore_errors=True)
 
 
-SCENARIOS = {f.__name__: f for f in (poison, raw_lines, purge, undeliverable)}
+def retry(programs):
+    """Events that came too late, and lines with too many decimals, are sent again: the bars get them, once."""
+    late = feed("late", programs.synthetic_feed, "--rate", 2000, "--count", 20_000, "--symbols", 3, "--start-time", BEGAN, "--step-us", 5000,
+                "--late-share", "0.02", "--late-ms", 8000)
+    line = '{"symbol":"FINE","src_ts":"2024-01-02T10:00:%02dZ","seq":%d,"price":1.%s,"size":1}'
+    lines = [line % (n, n, "0000000001" if n % 2 else "5") for n in range(20)]
+    fine = feed("fine", "sh", "-c", "; ".join(["echo '{\"type\":\"hello\"}'", *(f"echo '{x}'" for x in lines), "echo '{\"type\":\"eof\"}'"]))
+    with Node(programs, [late, fine], windows={"intervals": ["1s"]}) as node:
+        node.start()
+        node.wait_finished()
+
+        def again(*arguments):
+            done = subprocess.run([programs.node, "dlq", "retry", "--config", node.config, "--node", f"127.0.0.1:{node.port}", *arguments],
+                                  capture_output=True, text=True, timeout=120, check=False)
+            found = re.match(r"(\d+) events sent: (\d+) .*taken, (\d+) duplicates, (\d+) dead letters.*; (\d+) bars (?:would be )?new, (\d+) revised",
+                             done.stdout)
+            check(found and done.returncode == 0, f"dlq retry {arguments}: {done.stdout}{done.stderr}")
+            return [int(x) for x in found.groups()]
+
+        def trades():
+            return sum(int(bar["trades"]) for bar in node.bars("1s"))
+
+        came_late, before = len(letters(node, "--code", "late")), trades()
+        check(came_late > 50, f"{came_late} events came too late, which is few")
+        check(before == 20_000 + 10 - came_late, f"{before} trades are in bars, and {came_late} came too late")
+        sent, _, _, _, new, revised = again("--code", "late", "--dry-run")
+        check(sent == came_late and new + revised > 0, f"a dry run sent {sent} and would change {new + revised} bars")
+        check(trades() == before, "a dry run has changed something")
+        _, taken, duplicates, _, _, revised = again("--code", "late")
+        check((taken, duplicates) == (0, came_late) and revised > 0, f"{taken} taken, {duplicates} duplicates, {revised} revised")
+        check(trades() == 20_000 + 10, f"{trades()} trades are in bars after the late ones were sent again")
+        check(again("--code", "late")[4:] == [0, 0], "sent a second time, something changed")
+        check(again("--code", "precision")[3] == 10, "lines with too many decimals are no longer bad")
+        check(len(letters(node, "--code", "precision")) == 10, "what is bad again is there twice")
+        node.stop()
+        node.change([late, feed("fine", "sh", "-c", "echo '{\"type\":\"hello\"}'; exec sleep 1000", round="half_even")])
+        node.start()
+        check(again("--code", "precision")[1] == 10, "lines with too many decimals are not rounded now")
+        check(again("--code", "precision")[1:3] == [0, 10], "sent a second time, they are not duplicates")
+        wait_for(lambda: trades() == 20_000 + 20, "the bars of the rounded events")
+        node.stop()
+        node.verify()
+
+
+SCENARIOS = {f.__name__: f for f in (poison, raw_lines, purge, undeliverable, retry)}
 
 
 def main():

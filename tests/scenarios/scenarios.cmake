@@ -29,6 +29,7 @@ finstream_scenario(letters_poison 300 letters.py poison)
 finstream_scenario(letters_raw_lines 180 letters.py raw_lines)
 finstream_scenario(letters_purge 180 letters.py purge)
 finstream_scenario(letters_undeliverable 300 letters.py undeliverable)
+finstream_scenario(letters_retry 180 letters.py retry)
 
 # Writes what no node would write, for the scenario of poison.
 add_executable(poison_writer scenarios/poison_writer.cpp)
