@@ -30,7 +30,7 @@ private:
   bool trying_again_ = false;
 };
 
-// One run after the other of the same place, told as they go. Of the actor that runs: `from` sends.
+// One run after the other of the same place, told to the keeper as they go.
 class job_teller {
 public:
   job_teller(node_context* context, job_kind kind, std::string place)
