@@ -25,6 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "scenarios"))
 from bench_node import DEADLINE_S, cpu_seconds, free_port, memory_mib, node
+from postgres import Postgres
 from websocket import Client
 
 
@@ -157,6 +158,17 @@ def watch(port, seconds, time_of):
     return out
 
 
+def stores(build):
+    """Rows into PostgreSQL, a server of its own, beside plain INSERTs of the same rows."""
+    directory = tempfile.mkdtemp(prefix="finstream-bench-")
+    database = Postgres(directory)
+    try:
+        return run_program(build, "store_bench", database.connection)
+    finally:
+        database.end(signal.SIGQUIT)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def redis_streams(build):
     """(d) Redis Streams, AOF everysec: the same lines, producer and consumer at once; and the usual Python consumer."""
     if not shutil.which("redis-server") or not (build / "bench" / "peer_redis").exists():
@@ -273,7 +285,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, stores, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

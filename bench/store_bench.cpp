@@ -56,7 +56,7 @@ void measure(const char* name, std::size_t rows, auto work) {
   auto before = system_clock().monotonic();
   work();
   auto seconds = static_cast<double>(system_clock().monotonic() - before) * 1e-9;
-  std::printf("%-58s %9.0f rows/s\n", name, static_cast<double>(rows) / seconds);
+  std::printf("{\"name\":\"%s\",\"rows_per_second\":%.0f}\n", name, static_cast<double>(rows) / seconds);
 }
 
 void apply_all(store& into, std::size_t rows, std::size_t rows_a_batch, const std::string& series, bool features) {

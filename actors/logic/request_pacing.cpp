@@ -64,7 +64,9 @@ std::uint64_t request_pacing::available(nanoseconds now) const {
 
 void request_pacing::spend(std::uint32_t requests, nanoseconds now) {
   auto full_since = now - static_cast<nanoseconds>(rules_.burst) * rules_.per_request;
+  auto most_owed = now + static_cast<nanoseconds>(most_waiting) * rules_.per_request; // who asks for none has no end
   empty_at_ = std::max(empty_at_, full_since) + static_cast<nanoseconds>(requests) * rules_.per_request;
+  empty_at_ = std::min(empty_at_, most_owed);
 }
 
 } // namespace finstream

@@ -12,7 +12,8 @@ namespace finstream {
 namespace {
 
 constexpr double least_requests_per_s = 1e-5; // one a day, about
-constexpr double most_requests_per_s = 1e5;   // a grant is a line on a pipe: beyond this, pacing is what would be slow
+constexpr double longest_saving_s = 30 * 86'400.0;
+constexpr double most_requests_per_s = 1e5; // a grant is a line on a pipe: beyond this, pacing is what would be slow
 
 // In a condition these are the bar's own.
 bool is_bar_field(std::string_view name) {
@@ -76,6 +77,10 @@ void check_providers(const settings& x, const complaint& complain) {
       complain(here + ".pacing.requests_per_s",
                fmt::format("key `{}.pacing.requests_per_s` must be from {} to {}, not {}", here, least_requests_per_s,
                            most_requests_per_s, rate));
+    else if (static_cast<double>(provider.pacing.burst) / rate > longest_saving_s)
+      complain(here + ".pacing.burst",
+               fmt::format("key `{}.pacing.burst` would take more than 30 days to save up: at most {}", here,
+                           static_cast<std::uint64_t>(longest_saving_s * rate)));
   }
 }
 

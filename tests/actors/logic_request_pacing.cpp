@@ -63,6 +63,13 @@ CAF_TEST(requests that nobody granted are counted and paid for) {
   CAF_CHECK(x.next() == 14 * second); // three are owed, the fourth is this one
 }
 
+CAF_TEST(what is owed has an end however slow the provider) {
+  request_pacing x{make_pacing_rules(1e-5, 1), 0};
+  for (int n = 0; n < 10'000; ++n) CAF_CHECK(x.note_made(1000, second) > 0);
+  CAF_CHECK(x.ask(1, 1));
+  CAF_CHECK(x.next() > 0);
+}
+
 CAF_TEST(after a refusal nobody is given anything for a while) {
   request_pacing x{{second, 5}, 0};
   x.close_for(30 * second, 100 * second);

@@ -212,6 +212,8 @@ CAF_TEST(a provider has a rate that can be kept and feeds name one that is there
      "t.yaml:2:40: key `providers[0].pacing.requests_per_s` must be from 1e-05 to 100000, not 0"},
     {"providers:\n  - {name: a, pacing: {requests_per_s: -1}}\n",
      "t.yaml:2:40: key `providers[0].pacing.requests_per_s` must be from 1e-05 to 100000, not -1"},
+    {"providers:\n  - {name: a, pacing: {requests_per_s: 0.001, burst: 3000}}\n",
+     "t.yaml:2:54: key `providers[0].pacing.burst` would take more than 30 days to save up: at most 2592"},
     {"feeds:\n  - {name: a, command: [b], paced_by: c}\n",
      "t.yaml:2:39: key `feeds[0].paced_by` names `c`, which is none of `providers`"},
   });
