@@ -302,7 +302,9 @@ CAF_TEST(a bar is named as it is written) {
     CAF_REQUIRE(name.has_value());
     CAF_CHECK_EQUAL(to_string(*name), text);
   }
-  CAF_CHECK_EQUAL(parse_bar_name("fx/EUR/USD/1m/2026-01-05")->symbol, "EUR/USD");
+  auto pair = parse_bar_name("fx/EUR/USD/1m/2026-01-05");
+  CAF_REQUIRE(pair.has_value());
+  CAF_CHECK_EQUAL(pair->symbol, "EUR/USD");
   for (auto text : {"", "SPY", "nyse/SPY", "nyse/SPY/1s", "nyse/SPY/soon/2026-01-05", "nyse/SPY/1s/soon"}) {
     auto name = parse_bar_name(text);
     CAF_REQUIRE(!name.has_value());
