@@ -5,7 +5,6 @@ What could not be used is kept and shown, poison is set aside, and where raw cap
 lines that its feed printed.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from node import Failure, Node, Programs, feed, wait_for
+from node import Failure, Node, feed, run_scenarios, wait_for
 from postgres import Postgres
 
 RULES = """
@@ -250,23 +249,5 @@ def retry(programs):
         node.verify()
 
 
-SCENARIOS = {f.__name__: f for f in (poison, raw_lines, purge, undeliverable, retry)}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("--binaries", required=True)
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    try:
-        SCENARIOS[arguments.scenario](Programs(arguments.binaries))
-    except Failure as failure:
-        print(f"BAD {arguments.scenario}: {failure}")
-        return 1
-    print(f"ok  {arguments.scenario} ({time.monotonic() - began:.1f} s)")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_scenarios(__doc__, (poison, raw_lines, purge, undeliverable, retry)))

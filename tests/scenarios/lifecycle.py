@@ -4,7 +4,6 @@
 The feeds here are shell commands, since a feed is any program; their data is made of one-line trades.
 """
 
-import argparse
 import csv
 import io
 import json
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from node import Failure, Node, Programs, feed, wait_for
+from node import Failure, Node, feed, run_scenarios, wait_for
 
 PATIENT = {"windows": {"flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
 FAST_BACKOFF = {"initial_ms": 1, "max_ms": 20, "crash_limit": 4, "crash_period_ms": 60_000}
@@ -190,23 +189,5 @@ def log_is_trimmed(programs):
         check(trades == 20_000, f"{trades} trades are in the bars of the store, 20,000 were sent")
 
 
-SCENARIOS = {f.__name__: f for f in (second_node_refused, graceful_stop, bad_feeds, stubborn_feeds, log_is_trimmed)}
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", choices=SCENARIOS)
-    parser.add_argument("--binaries", required=True)
-    arguments = parser.parse_args()
-    began = time.monotonic()
-    try:
-        SCENARIOS[arguments.scenario](Programs(arguments.binaries))
-    except Failure as failure:
-        print(f"BAD {arguments.scenario}: {failure}")
-        return 1
-    print(f"ok  {arguments.scenario} ({time.monotonic() - began:.1f} s)")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_scenarios(__doc__, (second_node_refused, graceful_stop, bad_feeds, stubborn_feeds, log_is_trimmed)))

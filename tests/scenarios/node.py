@@ -4,6 +4,7 @@ Every wait is for a condition and has a deadline that only a fault reaches. What
 process id, also when a scenario fails: the feeds of a node that is killed end by themselves, and that is checked.
 """
 
+import argparse
 import atexit
 import csv
 import io
@@ -270,6 +271,23 @@ class Node:
         if not found or found[3] != "0":
             raise Failure(f"replay --verify: {text}")
         return int(found[1])
+
+
+def run_scenarios(description, scenarios):
+    """The main of a file of several scenarios, of which the command line names one."""
+    by_name = {f.__name__: f for f in scenarios}
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("scenario", choices=by_name)
+    parser.add_argument("--binaries", required=True)
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    try:
+        by_name[arguments.scenario](Programs(arguments.binaries))
+    except Failure as failure:
+        print(f"BAD {arguments.scenario}: {failure}")
+        return 1
+    print(f"ok  {arguments.scenario} ({time.monotonic() - began:.1f} s)")
+    return 0
 
 
 def feed(name, *command, **settings):
