@@ -84,7 +84,7 @@ void ingestor_state::take(parsed_chunk parsed, int credit) {
   events_->add(parsed.events);
   run_events_ += parsed.events;
   note_bad_lines(parsed.dead_letters);
-  for (auto& pace : parsed.paces) on_pace(pace);
+  if (!parsed.paces.empty()) on_paces(parsed.paces);
   auto greeted = std::any_of(parsed.controls.begin(), parsed.controls.end(), [](auto& c) { return c.hello; });
   if (greeted || parsed.events != 0) become_ready();
 

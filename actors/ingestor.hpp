@@ -59,7 +59,7 @@ private:
   void finish_if_drained();
   std::vector<std::pair<std::string, std::string>> resume_environment();
   std::vector<std::pair<std::string, std::string>> pacing_environment() const;
-  void on_pace(const pace_line& what);
+  void on_paces(const std::vector<pace_line>& all);
   void tell_pacer(const pace_line& what);
   void ask_new_pacer();
   void on_grant(std::uint64_t run, std::uint32_t requests);

@@ -192,11 +192,22 @@ std::vector<std::pair<std::string, std::string>> ingestor_state::pacing_environm
           {"FINSTREAM_PACE_BURST", std::to_string(provider->pacing.burst)}};
 }
 
-// A feed may ask without knowing whether it is held to anything.
-void ingestor_state::on_pace(const pace_line& what) {
-  if (what.kind == pace_kind::ask) ungranted_ += what.requests;
-  if (!feed_->paced_by.empty()) return tell_pacer(what);
-  if (what.kind == pace_kind::ask) on_grant(run_, what.requests);
+// Of a chunk, all of one kind are told as one: a feed that prints nothing else must not flood the pacer. A feed may ask
+// without knowing whether it is held to anything.
+void ingestor_state::on_paces(const std::vector<pace_line>& all) {
+  pace_line asked{pace_kind::ask, 0}, made{pace_kind::made, 0}, refused{pace_kind::refused, 0};
+  for (auto& x : all) {
+    auto& sum = x.kind == pace_kind::ask ? asked : x.kind == pace_kind::made ? made : refused;
+    sum.requests += x.requests;
+    sum.pause = std::max(sum.pause, x.pause);
+  }
+  ungranted_ = std::min<std::uint32_t>(ungranted_ + asked.requests, request_pacing::most_waiting);
+  if (feed_->paced_by.empty()) {
+    if (asked.requests != 0) on_grant(run_, asked.requests);
+    return;
+  }
+  for (auto* x : {&made, &refused, &asked})
+    if (x->requests != 0) tell_pacer(*x);
 }
 
 void ingestor_state::tell_pacer(const pace_line& what) {
