@@ -12,8 +12,7 @@ namespace {
 
 constexpr auto retry_pause = std::chrono::milliseconds{1000};
 constexpr nanoseconds tell_every = 10 * second;
-
-std::string place_of(const job_run& x) { return x.id.substr(x.id.find(' ') + 1); }
+constexpr std::size_t most_unsaved = 10'000; // a log that is full for days costs the oldest
 
 } // namespace
 
@@ -43,7 +42,8 @@ void job_keeper_state::on_run(const job_run& run) {
   else
     running_.erase(place);
   unsaved_[run.id] = run;
-  write();
+  while (unsaved_.size() > most_unsaved) unsaved_.erase(unsaved_.begin()); // ids begin with the start
+  if (!trying_again_) write();
 }
 
 // All that is to be written, at once. A log that cannot be written is tried again, and says so by its appenders.

@@ -21,9 +21,6 @@ struct options {
 
 std::string ended_text(const job_run& x) { return x.ended ? to_string(*x.ended) : ""; }
 
-// The id begins with the start.
-std::string place_of(const job_run& x) { return x.id.substr(x.id.find(' ') + 1); }
-
 void print_row(std::string_view started, std::string_view ended, std::string_view kind, std::string_view status,
                const std::string& rows, std::string_view place, std::string_view detail) {
   print_line(

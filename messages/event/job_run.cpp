@@ -21,6 +21,8 @@ std::string_view to_string(job_status status) {
   return "unknown";
 }
 
+std::string place_of(const job_run& x) { return x.id.substr(x.id.find(' ') + 1); }
+
 job_run begin_job(job_kind kind, const std::string& place, timestamp now, std::uint64_t config_hash) {
   job_run out;
   out.id = to_string(now) + " " + place;

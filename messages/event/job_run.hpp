@@ -38,6 +38,8 @@ template <of<job_run> X, class F> decltype(auto) fields(X& x, F&& f) {
            field{"detail", x.detail});
 }
 
+// Of what it is a run: the id without the start.
+std::string place_of(const job_run& x);
 // A run of `place` that begins now.
 job_run begin_job(job_kind kind, const std::string& place, timestamp now, std::uint64_t config_hash);
 

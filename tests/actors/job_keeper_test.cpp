@@ -1,6 +1,7 @@
 #define CAF_SUITE job_keeper
 
 #include "actors/job_keeper.hpp"
+#include "actors/rest.hpp"
 #include "runtime/store/job_store.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/world.hpp"
@@ -91,4 +92,40 @@ CAF_TEST(a node that was killed is known to have ended when it starts again) {
   w.settle();
   CAF_REQUIRE(settle_jobs(w.log).has_value());
   CAF_CHECK_EQUAL(w.jobs(), "failed 0 the node ended and it could not say how, done 0");
+}
+
+CAF_TEST(the newest runs are answered first and a wrong question is refused) {
+  job_world w;
+  for (auto* feed : {"a", "b", "c"}) {
+    job_teller{&w.context, job_kind::produce, std::string{"/feeds/"} + feed}.begin();
+    w.pass(second);
+  }
+  auto ask = [&](const std::string& key, const std::string& value) {
+    http_request request;
+    if (!key.empty()) request.query[key] = value;
+    return answer_jobs(w.context, request);
+  };
+  auto all = ask("", "").body;
+  CAF_CHECK(all.find("/feeds/c") < all.find("/feeds/b") && all.find("/feeds/b") < all.find("/feeds/a"));
+  CAF_CHECK(all.ends_with("\"rows\":3}\n"));
+  auto one = ask("limit", "1").body;
+  CAF_CHECK(one.find("/feeds/c") != one.npos && one.find("/feeds/b") == one.npos);
+  for (auto* wrong : {"0", "100001", "-1", "ten", "1x"}) CAF_CHECK_EQUAL(ask("limit", wrong).status, 400);
+  CAF_CHECK_EQUAL(ask("symbol", "SPY").status, 400);
+}
+
+CAF_TEST(what cannot be written for long costs the oldest) {
+  job_world w;
+  w.log.refuse(errc::disk_full);
+  for (int n = 0; n < 10'010; ++n) {
+    w.time.advance(millisecond);
+    job_teller{&w.context, job_kind::produce, "/feeds/" + std::to_string(n)}.begin();
+    w.settle();
+  }
+  w.log.refuse(errc::none);
+  w.pass(2 * second);
+  std::vector<std::string> kept;
+  CAF_REQUIRE(scan_jobs(w.log, [&](const job_run& x) { return kept.push_back(place_of(x)), true; }).has_value());
+  CAF_CHECK_EQUAL(kept.size(), 10'000u);
+  CAF_CHECK_EQUAL(kept.front(), "/feeds/10");
 }
