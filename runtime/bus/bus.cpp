@@ -15,6 +15,8 @@ std::string_view to_string(topic t) {
   case topic::features: return "features";
   case topic::signals: return "signals";
   case topic::raw: return "raw";
+  case topic::events_buffer: return "events_buffer";
+  case topic::outputs_buffer: return "outputs_buffer";
   }
   return "unknown";
 }
@@ -24,6 +26,8 @@ std::string_view to_string(durability level) {
   case durability::none: return "none";
   case durability::interval: return "interval";
   case durability::batch: return "batch";
+  case durability::buffered: return "buffered";
+  case durability::broker: return "broker";
   }
   return "unknown";
 }
