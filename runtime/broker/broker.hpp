@@ -11,8 +11,9 @@
 //             After a failure the driver connects anew at the next call, and never by itself in between.
 // Threads     One caller at a time. Who wants more opens another.
 // Errors      unreachable (cannot be reached, or does not answer: try again), conflict (see Publishing),
-//             overloaded (it refuses for want of memory or space), trimmed, invalid_argument (a name it does not
-//             take, a message over its limit), incompatible (a stream that is not set up as it must be).
+//             overloaded (it refuses for want of memory or space), trimmed, not_found (no such stream or group),
+//             invalid_argument (a name it does not take, numbers with holes, a message over its limit), incompatible
+//             (a stream that is not set up as it must be, or holds what no driver of ours has written).
 // clang-format on
 #pragma once
 
@@ -46,10 +47,11 @@ struct broker_message {
 
 // What a stream holds.
 struct stream_ends {
-  std::optional<message_number> first, last; // nothing in an empty stream
-  bool last_is_whole = true;                 // the last message is the last part of its transaction
-  std::uint64_t log_id = 0;                  // of the last message
-  std::uint64_t messages = 0;                // in it, as far as the broker counts them
+  // Of an empty stream there is no first; the last is known all the same, unless it never held anything.
+  std::optional<message_number> first, last;
+  bool last_is_whole = true;  // the last message is the last part of its transaction; true where that is not known
+  std::uint64_t log_id = 0;   // of the last message; 0 where it is not known
+  std::uint64_t messages = 0; // in it, as far as the broker counts them
 };
 
 // A message that a group has handed to one of its consumers.
@@ -90,8 +92,8 @@ public:
 
   // Creates the stream if it is not there, and verifies it if it is. To be called first; again does no harm.
   virtual expected<void> open_stream(const std::string& stream) = 0;
-  // In this order, behind `after` ({} is: into a stream that never held anything, or holds nothing yet). Returns when
-  // the broker has acknowledged all of them.
+  // In this order, behind `after` ({} is: into a stream that never held anything). Returns when the broker has
+  // acknowledged all of them. Numbers have no holes; a stream may begin with any transaction, and its first part.
   virtual expected<void> publish(const std::string& stream, std::optional<message_number> after,
                                  std::span<const broker_message> messages) = 0;
   // The messages behind `after` ({}: from the first that is kept), at most so many and about so many bytes, at least
@@ -99,7 +101,8 @@ public:
   virtual expected<std::vector<broker_message>> read(const std::string& stream, std::optional<message_number> after,
                                                      std::size_t limit, std::size_t limit_bytes) = 0;
   virtual expected<stream_ends> ends(const std::string& stream) = 0;
-  // Drops messages before this one, at least most of them, but none that a group has yet to deal with.
+  // Drops messages before this one, at least most of them, but none that a group has yet to deal with, and never the
+  // last of the stream, from which a writer knows where to go on.
   virtual expected<void> trim(const std::string& stream, message_number first_kept) = 0;
   // For tests and for operators who begin anew: the stream, its groups and all that is in it.
   virtual expected<void> remove_stream(const std::string& stream) = 0;
@@ -113,10 +116,10 @@ public:
                                                     nanoseconds patience) = 0;
   virtual expected<void> acknowledge(const std::string& stream, const std::string& group,
                                      std::span<const message_number> numbers) = 0;
-  // Says that the consumer still works on these: they are not stale.
+  // Says that the consumer still works on these: they are not stale. Those that another has by now stay with it.
   virtual expected<void> keep(const std::string& stream, const std::string& group, const std::string& consumer,
                               std::span<const message_number> numbers) = 0;
-  // Hands what others have had for longer than broker_options::stale_after_ms to this consumer.
+  // Hands what any consumer, this one too, has had for longer than broker_options::stale_after_ms to this one.
   virtual expected<claimed_messages> claim_stale(const std::string& stream, const std::string& group,
                                                  const std::string& consumer, std::size_t limit) = 0;
   // Forgets consumers that have nothing pending and were not heard of for so long. Answers how many.

@@ -66,6 +66,8 @@ expected<receipt> brokered_bus::write(transaction tx) {
   auto done = local_->write(std::move(tx));
   if (!done) return done;
   mine.last_ts = log_ts;
+  buffered_bytes_ += bytes;
+  buffered_records_ += blocks.size();
   auto number = done->offsets.back() + 1;
   done->offsets.resize(appends);
   shipper_->written(**id, number, bytes, events);
@@ -87,6 +89,13 @@ expected<void> brokered_bus::check_room(std::size_t bytes) const {
 expected<void> brokered_bus::health() const {
   if (auto well = shipper_->state(); !well) return well;
   return local_->health();
+}
+
+bus_statistics brokered_bus::statistics() const {
+  auto out = local_->statistics();
+  out.bytes_appended -= buffered_bytes_;
+  out.records_appended -= buffered_records_;
+  return out;
 }
 
 buffer_state brokered_bus::buffer() const { return shipper_->buffer(); }

@@ -10,6 +10,7 @@
 // Opening   What the broker has and the local log has not is applied first. A new directory becomes the log that the
 //           streams hold; streams of another log are refused.
 // One node  writes a journal at a time. Of two, the one whose entry comes second is stopped with errc::conflict.
+// Tables    A key is written by transactions of one journal, or by such as append nothing.
 // Errors    those of bus.hpp, and: disk_full (the buffer is at its limit: nothing is taken until the broker is back),
 //           unreachable (a new directory, and no broker to ask whether there is a log), incompatible, conflict.
 // clang-format on
@@ -20,6 +21,7 @@
 #include "runtime/bus/journal.hpp"
 #include "runtime/clock/clock.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -108,7 +110,8 @@ public:
   }
   expected<void> sync() override { return local_->sync(); }
   expected<void> health() const override;
-  bus_statistics statistics() const override { return local_->statistics(); }
+  bus_statistics
+  statistics() const override; // what is appended to the buffers is not counted, what is written there is
   bus_capabilities capabilities() const override { return {driver_, true, local_->capabilities().durable}; }
   const recovery_report& recovery() const override { return local_->recovery(); }
 
@@ -127,6 +130,7 @@ private:
   const broker_link_options options_;
   const char* driver_;
   std::map<journal_id, std::unique_ptr<journal>> journals_;
+  std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
   std::unique_ptr<shipper> shipper_;
 };
 

@@ -4,6 +4,8 @@
 // clang-format off
 // Order       Records of a topic and partition are read in the order in which they were appended, without holes.
 // Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an epoch.
+// Sides       Events, dead letters and raw lines are what comes in; the other topics are what is made of it. A
+//             transaction appends to one side of one partition, so that the two may be written by two processes.
 // Atomicity   All of a transaction is found after a crash, or none of it.
 // Durability  A receipt names the level its transaction has reached (see `durability`). After a crash of the process
 //             everything acknowledged is found at any level but `none`; after a crash of the machine, up to that level.

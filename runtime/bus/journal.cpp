@@ -18,7 +18,7 @@ constexpr std::uint8_t compressed_flag = 1, more_follows_flag = 2;
 constexpr std::size_t header_bytes = 14; // version, flags, epoch, events
 constexpr std::size_t most_transaction_bytes = std::size_t{1} << 30;
 constexpr int compression_level = 1; // records are packed already: what more costs is not worth what it saves
-constexpr std::string_view block_type = "block";
+constexpr std::string_view block_type = "block", void_type = "void";
 
 tl::unexpected<failure> damaged(std::string_view why) {
   return fail(errc::corrupt_record,
@@ -150,15 +150,25 @@ topic buffer_of(journal_side side) {
   return side == journal_side::events ? topic::events_buffer : topic::outputs_buffer;
 }
 
+journal_side side_of(topic where) {
+  switch (where) {
+  case topic::events:
+  case topic::dead_letters:
+  case topic::raw:
+  case topic::events_buffer: return journal_side::events;
+  default: return journal_side::outputs;
+  }
+}
+
 expected<std::optional<journal_id>> journal_of(const transaction& tx) {
   std::optional<journal_id> out;
   for (auto& x : tx.appends) {
-    auto of_events = x.where == topic::events || x.where == topic::dead_letters || x.where == topic::raw;
-    journal_id mine{of_events ? journal_side::events : journal_side::outputs, x.partition};
+    journal_id mine{side_of(x.where), x.partition};
     if (!out) out = mine;
     if (*out != mine)
       return fail(errc::invalid_argument,
-                  fmt::format("a transaction that appends to {} and to {}: those are of two journals; make it two",
+                  fmt::format("a transaction that appends to {} and to {}: they are of two sides or partitions; make "
+                              "it two",
                               place(tx.appends[0].where, tx.appends[0].partition), place(x.where, x.partition)));
   }
   return out;
@@ -213,6 +223,10 @@ expected<std::optional<journal_transaction>> block_reader::add(std::string_view 
 
 // ---- messages
 
+broker_message void_message(message_number number, std::uint64_t log_id) {
+  return {number, true, log_id, std::string{void_type}, {}};
+}
+
 std::vector<broker_message> to_messages(std::uint64_t number, std::uint64_t log_id, std::string_view block,
                                         std::vector<shown_event> shown, std::size_t max_message_bytes) {
   std::vector<broker_message> out;
@@ -237,6 +251,7 @@ expected<std::optional<std::string>> message_reader::add(const broker_message& m
     return damaged(fmt::format("message {}-{} follows {}-{}", transaction, part, transaction_, next_part_));
   ++next_part_;
   if (message.type == block_type) block_ += message.body;
+  if (message.type == void_type) block_.clear();
   if (!message.is_last_part) return std::nullopt;
   return std::exchange(block_, {});
 }

@@ -22,6 +22,7 @@ namespace finstream {
 
 enum class journal_side : std::uint8_t { events, outputs };
 std::string_view to_string(journal_side side);
+journal_side side_of(topic where);
 
 struct journal_id {
   journal_side side = journal_side::events;
@@ -73,8 +74,11 @@ std::vector<shown_event> show_events(std::string_view block);
 std::vector<broker_message> to_messages(std::uint64_t number, std::uint64_t log_id, std::string_view block,
                                         std::vector<shown_event> shown, std::size_t max_message_bytes);
 
-// Puts messages together again: an entry's block, with its last part; messages for other programs are passed over. A
-// part that begins an entry anew drops what was begun before. Errors: corrupt_record.
+// Ends an entry whose writer died in the middle: it is void, whatever there is of it.
+broker_message void_message(message_number number, std::uint64_t log_id);
+
+// Puts messages together again: an entry's block, with its last part, and nothing of one that is void. Messages for
+// other programs are passed over. Errors: corrupt_record.
 class message_reader {
 public:
   expected<std::optional<std::string>> add(const broker_message& message);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 
 namespace finstream {
 
@@ -72,7 +73,12 @@ std::optional<nanoseconds> shipper::step() {
   bool is_more = false;
   for (auto& [id, in] : lanes_) {
     auto more = ship(id, in, until[id]);
+    if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
+      in.is_known = false; // it does not end where it did: it may have forgotten something
+      return 0;
+    }
     if (!more) return fail_over(more.error());
+    asks_again_ = false;
     is_more = is_more || *more;
     if (*more && id.side == journal_side::events) return 0;
   }
@@ -120,6 +126,13 @@ expected<void> shipper::reconcile(journal_id id, lane& in) {
                 fmt::format("it has {} entries, {} were acknowledged, and only those from {} on are still here; "
                             "restore the broker, or go on with new streams and an empty data directory",
                             has, range->head, range->head + 1));
+  auto ours =
+    !ends->last || ends->last->transaction <= range->head ? expected<bool>{true} : is_ours(id, in, *ends->last);
+  if (!ours) return tl::unexpected{ours.error()};
+  if (!*ours)
+    return stop(errc::conflict, fmt::format("its entry {} is not the one that was written here: another node writes to "
+                                            "it; let one write, and give the other an empty data directory",
+                                            ends->last->transaction));
   std::lock_guard guard{mutex_};
   if (has < in.shipped) {
     buffer_.sent_again += in.shipped - has;
@@ -130,6 +143,27 @@ expected<void> shipper::reconcile(journal_id id, lane& in) {
   in.is_known = true;
   if (std::exchange(in.shipped, has) != has) count_unsent(id, in);
   return {};
+}
+
+// Whether the last entry there is the one that is here. All before it were, for each was published behind the one
+// before it.
+expected<bool> shipper::is_ours(journal_id id, const lane& in, message_number last) {
+  message_number before{last.transaction - 1, std::numeric_limits<std::uint32_t>::max()};
+  auto there = to_->read(in.stream, before, last.part + std::size_t{1}, most_block_bytes * 4);
+  auto here = local_.read(buffer_of(id.side), id.partition, last.transaction - 1, 1);
+  if (!there) return tl::unexpected{there.error()};
+  if (!here) return tl::unexpected{here.error()};
+  if (here->front().payload.empty()) return true; // given up, whatever there is of it
+  std::vector<broker_message> mine;
+  add_messages(mine, here->front(), std::nullopt);
+  message_reader reader;
+  for (std::size_t i = 0; i < there->size(); ++i) {
+    auto& x = (*there)[i];
+    auto whole = reader.add(x);
+    if (whole && *whole) return **whole == here->front().payload; // whatever the framing was then
+    if (i >= mine.size() || mine[i].body != x.body) return false;
+  }
+  return true;
 }
 
 // After the broker had more or less than was thought; while the log is opened.
@@ -172,7 +206,7 @@ void shipper::add_messages(std::vector<broker_message>& to, const record& entry,
   auto number = entry.offset + 1;
   if (entry.payload.empty()) { // what was begun there was given up
     auto part = last && last->transaction == number ? last->part + 1 : 0;
-    to.push_back({{number, part}, true, log_id_, "void", {}});
+    to.push_back(void_message({number, part}, log_id_));
     return;
   }
   std::vector<shown_event> shown;

@@ -50,6 +50,7 @@ private:
 
   expected<void> connect();
   expected<void> reconcile(journal_id id, lane& in);
+  expected<bool> is_ours(journal_id id, const lane& in, message_number last);
   expected<bool> ship(journal_id id, lane& in, std::uint64_t until);
   void add_messages(std::vector<broker_message>& to, const record& entry, std::optional<message_number> last) const;
   void count_unsent(journal_id id, lane& in) const;
@@ -69,7 +70,7 @@ private:
   mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to
   std::condition_variable changed_;
   std::map<journal_id, lane> lanes_;
-  bool up_ = false, was_told_ = false;
+  bool up_ = false, was_told_ = false, asks_again_ = false;
   bool stopping_ = false, has_news_ = false;
   std::optional<failure> trouble_;
   buffer_state buffer_;
