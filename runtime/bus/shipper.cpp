@@ -221,12 +221,12 @@ std::optional<nanoseconds> shipper::fail_over(const failure& why) {
   {
     std::lock_guard guard{mutex_};
     was_up = std::exchange(up_, false);
-    if (was_up || !was_told_) down_since_ = options_.time->monotonic();
+    if (was_up || !was_tried_) down_since_ = options_.time->monotonic();
     if (was_up) ++buffer_.outages;
     for (auto& [id, in] : lanes_) in.is_known = false;
     changed_.notify_all();
   }
-  if (was_up || !std::exchange(was_told_, true))
+  if (was_up || !std::exchange(was_tried_, true))
     tell(false,
          fmt::format("the broker does not take what it is sent: {}. Until it does, all is kept here", why.message));
   if (!state()) return std::nullopt;
@@ -246,7 +246,7 @@ void shipper::came_up() {
     std::lock_guard guard{mutex_};
     attempts_ = 0;
     if (std::exchange(up_, true)) return;
-    if (!std::exchange(was_told_, true)) return; // it was never away
+    if (!std::exchange(was_tried_, true)) return; // it was never away
     auto waiting = sum();
     message =
       fmt::format("the broker is back after {} s; {} entries with {} events, {} bytes, wait for it and go first",
@@ -303,7 +303,7 @@ bool shipper::wait_for(journal_id where, std::uint64_t number, nanoseconds patie
   std::unique_lock guard{mutex_};
   auto& in = lanes_.at(where);
   changed_.wait_for(guard, std::chrono::nanoseconds{patience},
-                    [&] { return in.shipped >= number || !up_ || stopping_; });
+                    [&] { return in.shipped >= number || (was_tried_ && !up_) || stopping_; });
   return in.shipped >= number;
 }
 

@@ -70,7 +70,7 @@ private:
   mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to
   std::condition_variable changed_;
   std::map<journal_id, lane> lanes_;
-  bool up_ = false, was_told_ = false, asks_again_ = false;
+  bool up_ = false, was_tried_ = false, asks_again_ = false;
   bool stopping_ = false, has_news_ = false;
   std::optional<failure> trouble_;
   buffer_state buffer_;
