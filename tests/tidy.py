@@ -106,6 +106,7 @@ ROOMS = [
     (r"yaml-cpp/", ["runtime/config/"], "runtime/config/load.hpp"),
     (r"muParser", ["runtime/expression/expression.cpp"], "runtime/expression/expression.hpp"),
     (r"pqxx/", ["runtime/store/postgres_session.cpp"], "runtime/store/postgres_session.hpp"),
+    (r"hiredis/", ["runtime/broker/redis_*.cpp"], "runtime/broker/broker.hpp"),
     (r"boost/", ["runtime/server/"], "runtime/server/server.hpp"),
     (r"spdlog/", ["runtime/log/log.cpp"], "runtime/log/log.hpp"),
     (r"nlohmann/", ["messages/codec/", "cli/", "runtime/store/row_cells.cpp", "runtime/models/model_card.cpp",

@@ -82,8 +82,9 @@ struct broker_statistics {
 struct broker_capabilities {
   const char* driver = "";
   std::size_t max_message_bytes = 0; // of one body
-  bool claims_by_itself =
-    false; // what is pending for too long is handed out anew by the broker: claim_stale() has nothing to do
+  // What is pending for too long is handed out anew by the broker, in take(): claim_stale() has nothing to do.
+  bool claims_by_itself = false;
+  bool knows_consumers = false; // of a group, by their names; where not, there is nobody to forget
 };
 
 class broker {

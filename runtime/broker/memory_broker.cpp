@@ -97,8 +97,7 @@ public:
         out.push_back(i->second);
       }
       if (out.empty() && limit > 0 && after && from.last && *after < *from.last)
-        return fail(errc::trimmed, "stream " + stream + " no longer has what came behind " +
-                                     broker_rules::to_string(*after) + ": it is empty");
+        return broker_rules::all_trimmed(stream, *after);
       if (auto whole = broker_rules::cut_at_hole(stream, after, out); !whole) return tl::unexpected{whole.error()};
       statistics_.read += out.size();
       return out;
@@ -241,7 +240,7 @@ public:
   broker_statistics statistics() const override { return statistics_; }
   broker_capabilities capabilities() const override {
     std::lock_guard guard{server_->mutex};
-    return {"memory", server_->max_message_bytes, false};
+    return {"memory", server_->max_message_bytes, false, true};
   }
 
 private:

@@ -67,6 +67,11 @@ expected<void> cut_at_hole(const std::string& stream, std::optional<message_numb
   return {};
 }
 
+tl::unexpected<failure> all_trimmed(const std::string& stream, message_number after) {
+  return fail(errc::trimmed,
+              "stream " + stream + " no longer has what came behind " + to_string(after) + ": it is empty");
+}
+
 std::string to_string(message_number number) {
   return std::to_string(number.transaction) + "." + std::to_string(number.part);
 }

@@ -26,6 +26,9 @@ expected<void> check_messages(std::optional<message_number> after, std::span<con
 expected<void> cut_at_hole(const std::string& stream, std::optional<message_number> after,
                            std::vector<broker_message>& messages);
 
+// Where a stream that once went on behind `after` has nothing there any more.
+tl::unexpected<failure> all_trimmed(const std::string& stream, message_number after);
+
 // "17.0"; "nothing".
 std::string to_string(message_number number);
 std::string to_string(std::optional<message_number> number);

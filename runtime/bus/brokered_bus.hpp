@@ -47,6 +47,13 @@ struct link_change {
   std::string message; // a sentence, with the figures of the buffer
 };
 
+// What the broker has acknowledged at once.
+struct published_batch {
+  journal_side side = journal_side::events;
+  std::uint64_t entries = 0, events = 0, bytes = 0;
+  nanoseconds took = 0;
+};
+
 struct broker_link_options {
   std::function<expected<std::unique_ptr<broker>>()> open_broker;
   std::string events_stream = "finstream.events"; // partition p > 0: with ":p" behind it
@@ -63,7 +70,9 @@ struct broker_link_options {
   int retry_max_ms = 5000;
   std::uint64_t seed = 0; // of that chance
   const clock* time = &system_clock();
-  std::function<void(const link_change&)> on_change = [](const link_change&) {}; // from the shipper's thread
+  // From the shipper's thread.
+  std::function<void(const link_change&)> on_change = [](const link_change&) {};
+  std::function<void(const published_batch&)> on_published = [](const published_batch&) {};
 };
 
 std::string stream_of(const broker_link_options& options, journal_id id);

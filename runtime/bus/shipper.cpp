@@ -189,7 +189,9 @@ expected<bool> shipper::ship(journal_id id, lane& in, std::uint64_t until) {
     events += events_in(x.payload);
     add_messages(messages, x, in.last);
   }
+  auto began = options_.time->monotonic();
   if (auto done = to_->publish(in.stream, in.last, messages); !done) return tl::unexpected{done.error()};
+  options_.on_published({id.side, records->size(), events, bytes, options_.time->monotonic() - began});
   std::lock_guard guard{mutex_};
   in.last = messages.back().number;
   in.shipped += records->size();

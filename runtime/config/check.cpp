@@ -169,7 +169,8 @@ void check_broker(const settings& x, const complaint& complain) {
   if (broker.url.empty())
     complain("bus.broker.url", "key `bus.broker.url` must say where the broker is, such as redis://127.0.0.1:6379");
   if (broker.events_stream == broker.outputs_stream)
-    complain("bus.broker.outputs_stream", "keys `bus.broker.events_stream` and `bus.broker.outputs_stream` must differ");
+    complain("bus.broker.outputs_stream",
+             "keys `bus.broker.events_stream` and `bus.broker.outputs_stream` must differ");
   if (x.bus.buffer.retry_initial_ms > x.bus.buffer.retry_max_ms)
     complain("bus.buffer.retry_initial_ms",
              "key `bus.buffer.retry_initial_ms` must not be more than `bus.buffer.retry_max_ms`");

@@ -109,6 +109,8 @@ constexpr std::string_view interval_rule =
 
 } // namespace
 
+std::string_view to_string(bus_driver driver) { return names_of(driver)[static_cast<std::size_t>(driver)]; }
+
 expected<void> assign(const option& x, const std::string& text) {
   auto number = [&](auto* member) -> expected<void> {
     std::uint64_t value = 0;

@@ -79,40 +79,41 @@ void add_machine(table& out, settings& x) {
 void add_broker(table& out, bus_settings& bus) {
   auto& x = bus.broker;
   auto& y = bus.buffer;
-  add(out,
-      {
-        text("bus.broker.url", x.url, text_form::free,
-             "Where it is: redis://[[user]:password@]host[:port][/database], nats://host:port or, of Kafka, "
-             "host:port,host:port."),
-        text("bus.broker.events_stream", x.events_stream, text_form::any,
-             "The stream of what comes in; of partition 3 it is this and `:3`."),
-        text("bus.broker.outputs_stream", x.outputs_stream, text_form::any,
-             "The stream of what is made of it: bars, features, signals."),
-        plain("bus.broker.framing", x.framing,
-              "block: packed, for FinStream alone. event: before each block, every event of it as one message of JSON, "
-              "for other programs."),
-        plain("bus.broker.compression", x.compression, "Of blocks."),
-        number("bus.broker.connect_timeout_ms", x.connect_timeout_ms, 10, minute_ms, "For connecting."),
-        number("bus.broker.request_timeout_ms", x.request_timeout_ms, 10, minute_ms,
-               "For an answer: after this long the broker counts as down, and is connected to anew."),
-        number("bus.broker.acknowledge_timeout_ms", x.acknowledge_timeout_ms, 0, minute_ms,
-               "How long a write waits for the broker. Then, or at once where the broker is down, it is acknowledged as "
-               "buffered."),
-        number("bus.broker.keep_entries", x.keep_entries, 0, 1'000'000'000'000,
-               "How many entries a stream keeps, about; each is a batch of events. What a group has yet to read is kept "
-               "beyond. 0 keeps all, and only then can a node begin anew from the broker alone."),
-        number("bus.buffer.max_bytes", y.max_bytes, mebibyte, 100 * tebibyte,
-               "How much may wait for the broker on this disk. At this limit feeds come to wait."),
-        number("bus.buffer.alert_bytes", y.alert_bytes, 0, 100 * tebibyte,
-               "From here on a warning says how much it is. 0 says nothing."),
-        number("bus.buffer.keep_ms", y.keep_ms, 0, day_ms,
-               "How long what the broker has acknowledged is kept all the same: if it comes back without, it is sent "
-               "again. More than the broker may lose when it is killed."),
-        number("bus.buffer.retry_initial_ms", y.retry_initial_ms, 1, minute_ms,
-               "The longest first pause before a broker that is down is tried again; it doubles, and a random part of "
-               "it is waited."),
-        number("bus.buffer.retry_max_ms", y.retry_max_ms, 1, hour_ms, "The longest pause."),
-      });
+  add(
+    out,
+    {
+      text("bus.broker.url", x.url, text_form::free,
+           "Where it is: redis://[[user]:password@]host[:port][/database], nats://host:port or, of Kafka, "
+           "host:port,host:port."),
+      text("bus.broker.events_stream", x.events_stream, text_form::any,
+           "The stream of what comes in; of partition 3 it is this and `:3`."),
+      text("bus.broker.outputs_stream", x.outputs_stream, text_form::any,
+           "The stream of what is made of it: bars, features, signals."),
+      plain("bus.broker.framing", x.framing,
+            "block: packed, for FinStream alone. event: before each block, every event of it as one message of JSON, "
+            "for other programs."),
+      plain("bus.broker.compression", x.compression, "Of blocks."),
+      number("bus.broker.connect_timeout_ms", x.connect_timeout_ms, 10, minute_ms, "For connecting."),
+      number("bus.broker.request_timeout_ms", x.request_timeout_ms, 10, minute_ms,
+             "For an answer: after this long the broker counts as down, and is connected to anew."),
+      number("bus.broker.acknowledge_timeout_ms", x.acknowledge_timeout_ms, 0, minute_ms,
+             "How long a write waits for the broker. Then, or at once where the broker is down, it is acknowledged as "
+             "buffered."),
+      number("bus.broker.keep_entries", x.keep_entries, 0, 1'000'000'000'000,
+             "How many entries a stream keeps, about; each is a batch of events. What a group has yet to read is kept "
+             "beyond. 0 keeps all, and only then can a node begin anew from the broker alone."),
+      number("bus.buffer.max_bytes", y.max_bytes, mebibyte, 100 * tebibyte,
+             "How much may wait for the broker on this disk. At this limit feeds come to wait."),
+      number("bus.buffer.alert_bytes", y.alert_bytes, 0, 100 * tebibyte,
+             "From here on a warning says how much it is. 0 says nothing."),
+      number("bus.buffer.keep_ms", y.keep_ms, 0, day_ms,
+             "How long what the broker has acknowledged is kept all the same: if it comes back without, it is sent "
+             "again. More than the broker may lose when it is killed."),
+      number("bus.buffer.retry_initial_ms", y.retry_initial_ms, 1, minute_ms,
+             "The longest first pause before a broker that is down is tried again; it doubles, and a random part of "
+             "it is waited."),
+      number("bus.buffer.retry_max_ms", y.retry_max_ms, 1, hour_ms, "The longest pause."),
+    });
 }
 
 void add_windows(table& out, window_settings& x) {

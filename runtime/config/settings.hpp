@@ -32,6 +32,7 @@ struct scheduler_settings {
 };
 
 enum class bus_driver : std::uint8_t { embedded, redis, nats, kafka };
+std::string_view to_string(bus_driver driver);
 
 // The server that keeps the log, where it is not the embedded one.
 struct broker_settings {

@@ -161,15 +161,22 @@ CAF_TEST(what is pending and no longer in the stream is lost and counted) {
 
 CAF_TEST(consumers that are idle and have nothing are forgotten) {
   make_group();
-  publish(1, 1);
-  CAF_CHECK_EQUAL(take(*client, "gone", 1, 50 * millisecond), "1");
-  CAF_CHECK_EQUAL(take(*client, "empty", 1, 50 * millisecond), "");
+  publish(1, 3);
+  CAF_CHECK_EQUAL(take("idle", 1), "1");
+  CAF_CHECK_EQUAL(take("at-work", 1), "2");
+  acknowledge(1, 1);
   CAF_CHECK_EQUAL(must(client->forget_idle_consumers(stream, "g", 100 * second)), 0u);
-  server.pass(100 * millisecond);
-  CAF_CHECK_EQUAL(take(*client, "busy", 1, 0), "");
-  CAF_CHECK_EQUAL(must(client->forget_idle_consumers(stream, "g", 100 * millisecond)), 1u);
-  CAF_CHECK_EQUAL(state_of().consumers, 2u);
+  server.pass(500 * millisecond);
+  CAF_CHECK_EQUAL(take("new", 1), "3");
+  acknowledge(3, 3);
+  auto forgotten = must(client->forget_idle_consumers(stream, "g", 400 * millisecond));
   CAF_CHECK_EQUAL(state_of().pending, 1u);
+  if (!client->capabilities().knows_consumers) {
+    CAF_MESSAGE("passed over: this broker does not keep the consumers of a group by name");
+    return;
+  }
+  CAF_CHECK_EQUAL(forgotten, 1u);
+  CAF_CHECK_EQUAL(state_of().consumers, 2u);
 }
 
 CAF_TEST(a consumer waits for what is not there yet) {

@@ -1,3 +1,8 @@
+set(broker_suites broker_memory:runtime/broker_memory_test.cpp)
+if(FINSTREAM_REDIS)
+  list(APPEND broker_suites broker_redis:runtime/broker_redis_test.cpp)
+  set(broker_libraries hiredis_library)
+endif()
 finstream_suites(test_broker
-  LINK finstream_broker Threads::Threads
-  SUITES broker_memory:runtime/broker_memory_test.cpp)
+  LINK finstream_broker Threads::Threads ${broker_libraries}
+  SUITES ${broker_suites})
