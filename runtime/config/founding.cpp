@@ -92,10 +92,12 @@ private:
 
   void translate_bus() {
     if (!given("bus.redis")) return;
+    if (!given("bus.redis.uri") && !given("bus.broker.url"))
+      complain_("bus.redis", "key `bus.redis` needs `uri`: where it is, such as redis://127.0.0.1:6379/0");
+    if (given("bus.redis.uri") || to_.bus.broker.url.empty()) to_.bus.broker.url = from_.uri.empty() ? "none" : from_.uri;
     if (given("bus.type") && to_.bus.type != bus_driver::redis)
       return complain_("bus.type", "key `bus.type` must be redis where `bus.redis` is given");
     to_.bus.type = bus_driver::redis;
-    if (given("bus.redis.uri")) to_.bus.broker.url = from_.uri;
     if (given("bus.redis.stream")) to_.bus.broker.events_stream = from_.stream;
     if (given("bus.redis.signals_stream")) to_.bus.broker.outputs_stream = from_.signals_stream;
   }
