@@ -1,6 +1,7 @@
 set(broker_suites broker_memory:runtime/broker_memory_test.cpp)
 if(FINSTREAM_REDIS)
-  list(APPEND broker_suites broker_redis:runtime/broker_redis_test.cpp)
+  list(APPEND broker_suites broker_redis:runtime/broker_redis_test.cpp
+                            broker_redis_operation:runtime/broker_redis_operation_test.cpp)
   set(broker_libraries hiredis_library)
 endif()
 finstream_suites(test_broker
