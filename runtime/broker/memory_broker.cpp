@@ -80,7 +80,7 @@ public:
       if (auto sound = broker_rules::check_messages(after, messages, server_->max_message_bytes); !sound) return sound;
       if (server_->full)
         return fail(errc::overloaded, "the broker has no room for stream " + stream + ": make some, or wait");
-      if (to.last != after) return broker_rules::conflict_in(stream, after, broker_rules::to_string(to.last));
+      if (to.last != after) return broker_rules::conflict_in(stream, after, to.last);
       return append(to, messages);
     });
   }

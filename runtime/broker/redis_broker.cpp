@@ -195,9 +195,12 @@ redis_command redis_broker::publishing(const std::string& stream, std::optional<
 
 tl::unexpected<failure> redis_broker::conflict(const std::string& stream, const std::string& wanted,
                                                std::string_view found) {
-  auto number = parse_id(wanted);
-  auto last = number && *number != message_number{} ? std::optional{*number} : std::nullopt;
-  return broker_rules::conflict_in(stream, last, std::string{found});
+  auto number = [](std::string_view id) -> std::optional<message_number> {
+    auto out = parse_id(id);
+    if (!out || *out == message_number{}) return std::nullopt;
+    return *out;
+  };
+  return broker_rules::conflict_in(stream, number(wanted), number(found));
 }
 
 void redis_broker::count_published(std::span<const broker_message> messages) {

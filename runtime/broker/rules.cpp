@@ -78,9 +78,10 @@ std::string to_string(message_number number) {
 std::string to_string(std::optional<message_number> number) { return number ? to_string(*number) : "nothing"; }
 
 tl::unexpected<failure> conflict_in(const std::string& stream, std::optional<message_number> expected_last,
-                                    const std::string& found) {
+                                    std::optional<message_number> found) {
   return fail(errc::conflict, "the last message of stream " + stream + " should be " + to_string(expected_last) +
-                                " and is " + found + ": somebody else writes to it, or it was restored or removed; " +
+                                " and is " + to_string(found) +
+                                ": somebody else writes to it, or it was restored or removed; " +
                                 "nothing was published");
 }
 

@@ -35,6 +35,6 @@ std::string to_string(std::optional<message_number> number);
 
 // The sentence for a publish that found another last number.
 tl::unexpected<failure> conflict_in(const std::string& stream, std::optional<message_number> expected_last,
-                                    const std::string& found);
+                                    std::optional<message_number> found);
 
 } // namespace finstream::broker_rules

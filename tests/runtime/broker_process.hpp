@@ -1,5 +1,5 @@
 // A server of the tests' own: in a directory that is gone afterwards, on a free port of this machine and no other, and
-// ended with the test, whatever ends that.
+// ended with the test, whatever ends that: it ends with the thread that has started it.
 #pragma once
 
 #include "tests/support/suite.hpp"

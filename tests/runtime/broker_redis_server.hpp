@@ -11,7 +11,8 @@ namespace finstream::test {
 class redis_server {
 public:
   // Nothing that was acknowledged may be gone after a kill: `appendfsync always`.
-  explicit redis_server(std::vector<std::string> settings = {"--appendonly", "yes", "--appendfsync", "always"})
+  explicit redis_server(std::vector<std::string> settings = {"--appendonly", "yes", "--appendfsync", "always"},
+                        bool waits = true)
     : process{[settings](int port, const std::string& directory) {
                 std::vector<std::string> words{"redis-server", "--port",    std::to_string(port),
                                                "--bind",       "127.0.0.1", "--dir",
@@ -20,13 +21,17 @@ public:
                 return words;
               },
               "redis-server"} {
-    wait_until_loaded();
+    if (waits) wait_until_loaded();
   }
 
   void restart() {
     process.kill();
     process.start();
     wait_until_loaded();
+  }
+
+  void wait_until_loaded() const {
+    while (say({"PING"}).starts_with("LOADING")) std::this_thread::sleep_for(std::chrono::milliseconds{2});
   }
 
   // Its answer in words; an error is one too.
@@ -49,11 +54,6 @@ public:
   std::string url() const { return "redis://127.0.0.1:" + std::to_string(process.port()); }
 
   broker_process process;
-
-private:
-  void wait_until_loaded() const {
-    while (say({"PING"}).starts_with("LOADING")) std::this_thread::sleep_for(std::chrono::milliseconds{2});
-  }
 };
 
 } // namespace finstream::test
