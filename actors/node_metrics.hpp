@@ -2,7 +2,7 @@
 // list in docs/metrics.md, printed from a registry on which `declare` was called, is complete.
 #pragma once
 
-#include "runtime/bus/brokered_bus.hpp"
+#include "runtime/bus/buffer_state.hpp"
 #include "runtime/metrics/metrics.hpp"
 
 #include <string>

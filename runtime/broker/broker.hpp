@@ -97,7 +97,8 @@ public:
   // acknowledged all of them. Numbers have no holes; a stream may begin with any transaction, and its first part.
   virtual expected<void> publish(const std::string& stream, std::optional<message_number> after,
                                  std::span<const broker_message> messages) = 0;
-  // The messages behind `after` ({}: from the first that is kept), at most so many and about so many bytes, at least
+  // The messages behind `after` ({}: from the first that is kept; the highest part there can be is: behind the whole
+  // transaction), at most so many and about so many bytes, at least
   // one if there is one; none: the end. errc::trimmed if some that are asked for are no longer kept.
   virtual expected<std::vector<broker_message>> read(const std::string& stream, std::optional<message_number> after,
                                                      std::size_t limit, std::size_t limit_bytes) = 0;

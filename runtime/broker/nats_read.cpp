@@ -4,6 +4,7 @@
 #include "runtime/broker/rules.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace finstream {
 
@@ -14,6 +15,12 @@ namespace {
 constexpr std::size_t first_read = 16; // messages, until it is known how large they are
 constexpr std::size_t fetched_at_once = 500;
 constexpr nanoseconds reader_kept = 60 * second; // by the server, after we were last heard of
+
+// The least number that may follow. Who reads behind a whole transaction names the highest part there can be.
+message_number next_after(message_number x) {
+  if (x.part == std::numeric_limits<std::uint32_t>::max()) return {x.transaction + 1, 0};
+  return {x.transaction, x.part + 1};
+}
 
 } // namespace
 
@@ -93,7 +100,7 @@ expected<bool> nats_broker::start_reading(const std::string& stream, std::option
     auto last = find_last(stream, **info);
     if (!last) return tl::unexpected{last.error()};
     if (!last->number || *last->number <= *after) return false;
-    auto found = first_from(stream, {after->transaction, after->part + 1}, **info);
+    auto found = first_from(stream, next_after(*after), **info);
     if (!found) return tl::unexpected{found.error()};
     if (*found > (*info)->State.LastSeq) return broker_rules::all_trimmed(stream, *after);
     sequence = *found;

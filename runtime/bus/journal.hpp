@@ -12,6 +12,7 @@
 
 #include "runtime/broker/broker.hpp"
 #include "runtime/bus/bus.hpp"
+#include "runtime/bus/framing.hpp"
 
 #include <optional>
 #include <string>
@@ -34,9 +35,6 @@ struct journal_id {
 topic buffer_of(journal_side side);
 // Nothing where the transaction appends nothing. Errors: invalid_argument (it is of more than one journal).
 expected<std::optional<journal_id>> journal_of(const transaction& tx);
-
-enum class framing : std::uint8_t { block, event };
-enum class compression : std::uint8_t { none, zstd };
 
 struct journal_transaction {
   std::uint64_t epoch = 0; // of the log

@@ -231,8 +231,19 @@ std::optional<nanoseconds> shipper::fail_over(const failure& why) {
   if (was_up || !std::exchange(was_tried_, true))
     tell(false,
          fmt::format("the broker does not take what it is sent: {}. Until it does, all is kept here", why.message));
+  warn_of_size();
   if (!state()) return std::nullopt;
   return next_pause();
+}
+
+// Once, until it has gone down to half of that.
+void shipper::warn_of_size() {
+  auto bytes = unsent_bytes();
+  auto limit = options_.buffer_alert_bytes;
+  if (bytes < limit / 2) warned_ = false;
+  if (limit == 0 || bytes < limit || std::exchange(warned_, true)) return;
+  tell(false, fmt::format("{} bytes wait for the broker (bus.buffer.alert_bytes is {}); at {} nothing more is taken", bytes,
+                          limit, options_.buffer_max_bytes));
 }
 
 // Full jitter: any part of a pause that doubles.

@@ -56,6 +56,7 @@ private:
   void count_unsent(journal_id id, lane& in) const;
   buffer_state sum() const;
   std::optional<nanoseconds> fail_over(const failure& why);
+  void warn_of_size();
   void came_up();
   void trim_buffers();
   void trim_streams();
@@ -70,7 +71,7 @@ private:
   mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to
   std::condition_variable changed_;
   std::map<journal_id, lane> lanes_;
-  bool up_ = false, was_tried_ = false, asks_again_ = false;
+  bool up_ = false, was_tried_ = false, asks_again_ = false, warned_ = false;
   bool stopping_ = false, has_news_ = false;
   std::optional<failure> trouble_;
   buffer_state buffer_;

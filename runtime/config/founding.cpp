@@ -94,7 +94,8 @@ private:
     if (!given("bus.redis")) return;
     if (!given("bus.redis.uri") && !given("bus.broker.url"))
       complain_("bus.redis", "key `bus.redis` needs `uri`: where it is, such as redis://127.0.0.1:6379/0");
-    if (given("bus.redis.uri") || to_.bus.broker.url.empty()) to_.bus.broker.url = from_.uri.empty() ? "none" : from_.uri;
+    if (given("bus.redis.uri") || to_.bus.broker.url.empty())
+      to_.bus.broker.url = from_.uri.empty() ? "none" : from_.uri;
     if (given("bus.type") && to_.bus.type != bus_driver::redis)
       return complain_("bus.type", "key `bus.type` must be redis where `bus.redis` is given");
     to_.bus.type = bus_driver::redis;

@@ -6,7 +6,7 @@
 #include "messages/value/decimal.hpp"
 #include "messages/value/timestamp.hpp"
 #include "runtime/bus/bus.hpp"
-#include "runtime/bus/journal.hpp"
+#include "runtime/bus/framing.hpp"
 #include "runtime/log/log.hpp"
 
 #include <cstdint>

@@ -12,6 +12,8 @@
 
 #include "tests/runtime/broker_language.hpp"
 
+#include <limits>
+
 namespace {
 
 using namespace finstream;

@@ -229,6 +229,19 @@ CAF_TEST(a buffer at its limit takes nothing more until there is room) {
   CAF_CHECK(log->write(appends({events_record(0, 1, at(1), "y")})).has_value());
 }
 
+CAF_TEST(a buffer that grows is warned of once) {
+  auto how = options();
+  how.buffer_alert_bytes = 500;
+  start(how);
+  server.set_reachable(false);
+  for (int i = 0; i < 10; ++i) {
+    write(std::string(100, 'x'));
+    log->link().step();
+  }
+  CAF_REQUIRE_EQUAL(changes.size(), 2u); // that it is down, and this
+  CAF_CHECK(changes[1].message.find("bus.buffer.alert_bytes is 500") != std::string::npos);
+}
+
 CAF_TEST(a table of this machine alone goes to no stream) {
   put(*log, "job_runs", "a", "1");
   ship();

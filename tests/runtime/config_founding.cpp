@@ -46,8 +46,8 @@ CAF_TEST(the founding config loads as it is) {
   expected.inference.rules = {.enabled = true, .file = "configs/rules.yaml"};
   expected.gateway.port = 9101;
   CAF_CHECK(*result == expected);
-  CAF_CHECK_EQUAL(notes, (std::vector<std::string>{
-                           "`bus.redis.consumer_group` and `micro_batch.max_batch_size` have no effect"}));
+  CAF_CHECK_EQUAL(
+    notes, (std::vector<std::string>{"`bus.redis.consumer_group` and `micro_batch.max_batch_size` have no effect"}));
 }
 
 CAF_TEST(what is translated can be printed and loaded again) {

@@ -212,7 +212,8 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
   CAF_CHECK_EQUAL(members<log_settings>(), rows(settings{}, "log"));
   CAF_CHECK_EQUAL(members<scheduler_settings>(), rows(settings{}, "scheduler"));
-  CAF_CHECK_EQUAL(members<bus_settings>() - 2 + members<broker_settings>() + members<buffer_settings>(), rows(settings{}, "bus"));
+  CAF_CHECK_EQUAL(members<bus_settings>() - 2 + members<broker_settings>() + members<buffer_settings>(),
+                  rows(settings{}, "bus"));
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
   CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));
   CAF_CHECK_EQUAL(members<feature_window_settings>(), rows(feature_window_settings{}, ""));
