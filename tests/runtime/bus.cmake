@@ -1,8 +1,18 @@
 add_executable(bus_writer runtime/bus_writer.cpp)
 target_link_libraries(bus_writer PRIVATE finstream_bus)
 
+set(bus_suites "")
+set(bus_libraries "")
+if(FINSTREAM_REDIS)
+  list(APPEND bus_suites bus_redis:runtime/bus_redis_test.cpp)
+  list(APPEND bus_libraries hiredis_library)
+endif()
+if(FINSTREAM_NATS)
+  list(APPEND bus_suites bus_nats:runtime/bus_nats_test.cpp)
+  list(APPEND bus_libraries nats_library)
+endif()
 finstream_suites(test_bus
-  LINK finstream_bus RocksDB::rocksdb-shared Threads::Threads
+  LINK finstream_bus RocksDB::rocksdb-shared Threads::Threads ${bus_libraries}
   SUITES record_codec:runtime/bus_codec_test.cpp
          bus_memory:runtime/bus_memory_test.cpp
          bus_embedded_none:runtime/bus_embedded_none_test.cpp
@@ -10,6 +20,7 @@ finstream_suites(test_bus
          bus_embedded_batch:runtime/bus_embedded_batch_test.cpp
          bus_journal:runtime/bus_journal_test.cpp
          bus_brokered:runtime/bus_brokered_test.cpp
+         ${bus_suites}
          bus_recovery:runtime/bus_recovery_test.cpp
          bus_operation:runtime/bus_operation_test.cpp
          bus_disk_full:runtime/bus_disk_full_test.cpp)
