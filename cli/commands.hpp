@@ -24,6 +24,7 @@ void add_run(CLI::App& app, chosen_command& chosen);
 void add_tail(CLI::App& app, chosen_command& chosen);
 void add_bars(CLI::App& app, chosen_command& chosen);
 void add_features(CLI::App& app, chosen_command& chosen);
+void add_buffer(CLI::App& app, chosen_command& chosen);
 void add_jobs(CLI::App& app, chosen_command& chosen);
 void add_signals(CLI::App& app, chosen_command& chosen);
 void add_lineage(CLI::App& app, chosen_command& chosen);

@@ -1,6 +1,7 @@
 // finstream doctor: looks at the machine, the config and all that it names, and says what is wrong with each and what
 // to do.
 #include "cli/commands.hpp"
+#include "cli/node_log.hpp"
 #include "cli/node_models.hpp"
 #include "cli/stage_rules.hpp"
 
@@ -140,6 +141,17 @@ void examine_stores(findings& out, const settings& config) {
     out.bad(version.error().message);
 }
 
+void examine_bus(findings& out, const settings& config) {
+  if (config.bus.type == bus_driver::embedded) return;
+  fmt::print("bus\n");
+  auto to = open_broker(config.bus);
+  auto well = to ? (*to)->health() : expected<void>{tl::unexpected{to.error()}};
+  if (well)
+    out.good(fmt::format("{} answers", to_string(config.bus.type)));
+  else
+    out.bad(well.error().message);
+}
+
 void examine_gateway(findings& out, const settings& config, bool node_runs) {
   fmt::print("gateway\n");
   if (!config.gateway.enabled) return out.note("it is off");
@@ -167,6 +179,7 @@ int examine(const std::string& path) {
     examine_feeds(out, *config, feeds_directory());
     examine_inference(out, *config);
     examine_stores(out, *config);
+    examine_bus(out, *config);
     examine_gateway(out, *config, node_runs);
   }
   fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : counted(static_cast<std::size_t>(out.count()), "problem"));
@@ -177,9 +190,8 @@ int examine(const std::string& path) {
 
 void add_doctor(CLI::App& app, chosen_command& chosen) {
   auto path = std::make_shared<std::string>();
-  auto* verb = app.add_subcommand(
-    "doctor",
-    "Say what is wrong with this machine, the config, and what it names: data, feeds, rules, models, stores, ports");
+  auto* verb = app.add_subcommand("doctor", "Say what is wrong with this machine, the config, and what it names: data, "
+                                            "feeds, rules, models, stores, the broker, ports");
   add_config_option(*verb, *path);
   verb->callback([path, &chosen] { chosen = [path] { return examine(*path); }; });
 }

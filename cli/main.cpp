@@ -89,6 +89,7 @@ int main(int argc, char** argv) {
   add_features(app, chosen);
   add_signals(app, chosen);
   add_jobs(app, chosen);
+  add_buffer(app, chosen);
   add_lineage(app, chosen);
   add_replay(app, chosen);
   add_whatif(app, chosen);

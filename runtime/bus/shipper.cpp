@@ -242,8 +242,8 @@ void shipper::warn_of_size() {
   auto limit = options_.buffer_alert_bytes;
   if (bytes < limit / 2) warned_ = false;
   if (limit == 0 || bytes < limit || std::exchange(warned_, true)) return;
-  tell(false, fmt::format("{} bytes wait for the broker (bus.buffer.alert_bytes is {}); at {} nothing more is taken", bytes,
-                          limit, options_.buffer_max_bytes));
+  tell(false, fmt::format("{} bytes wait for the broker (bus.buffer.alert_bytes is {}); at {} nothing more is taken",
+                          bytes, limit, options_.buffer_max_bytes));
 }
 
 // Full jitter: any part of a pause that doubles.
