@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
   add_backfill(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);
+  add_verify(app, chosen);
   add_reference(app, chosen);
   add_dlq(app, chosen);
   app.set_version_flag("--version", std::string{"finstream "} + FINSTREAM_VERSION);

@@ -2,6 +2,7 @@
 
 #include "runtime/bus/rules.hpp"
 
+#include <charconv>
 #include <fmt/format.h>
 
 namespace finstream {
@@ -33,6 +34,17 @@ std::string place(topic where, std::uint16_t partition) { return fmt::format("{}
 std::optional<topic> parse_topic(std::string_view name) {
   for (std::uint16_t value = 1; to_string(static_cast<topic>(value)) != "unknown"; ++value)
     if (to_string(static_cast<topic>(value)) == name) return static_cast<topic>(value);
+  return std::nullopt;
+}
+
+std::optional<std::pair<topic, std::uint16_t>> parse_place(std::string_view name) {
+  auto slash = name.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  auto where = parse_topic(name.substr(0, slash));
+  std::uint16_t partition = 0;
+  const auto* end = name.data() + name.size();
+  auto [stop, error] = std::from_chars(name.data() + slash + 1, end, partition);
+  if (where && error == std::errc{} && stop == end) return std::pair{*where, partition};
   return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
@@ -135,6 +136,20 @@ bool is_locked(const rocksdb::Status& status) {
   auto text = status.ToString();
   return status.IsIOError() &&
          (text.find("lock file") != std::string::npos || text.find("lock hold by") != std::string::npos);
+}
+
+std::vector<std::string> files_of_log(const std::string& directory) {
+  std::vector<std::string> found;
+  std::error_code unreadable; // is said by what follows
+  for (std::filesystem::directory_iterator i{directory, unreadable}, end; !unreadable && i != end;
+       i.increment(unreadable)) {
+    auto name = i->path().filename().string();
+    auto digits = std::find_if_not(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    auto rest = std::string_view{name}.substr(static_cast<std::size_t>(digits - name.begin()));
+    if (name == "witness" || (digits != name.begin() && (rest == ".sst" || rest == ".log"))) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 std::string holder_of(const std::string& directory, const rocksdb::Status& status) {
