@@ -97,7 +97,7 @@ expected<void> write_ids(bus& log) {
 
 } // namespace
 
-expected<log_check::copy_plan> plan_of_copy(const log_check& log, const row_judge& rows) {
+expected<log_check::copy_plan> plan_of_copy(const log_check& log, const log_judge& rows) {
   log_check::copy_plan out;
   std::vector<std::uint64_t> heads;
   for (int p = 0; p < rows.partitions(); ++p) {
@@ -129,6 +129,9 @@ expected<void> rebuild(const std::string& directory, int partitions) {
   auto log = open_embedded_bus(options);
   if (!log) return tl::unexpected{log.error()};
   if (auto written = write_ids(**log); !written) return written;
+  transaction made_with;
+  made_with.writes.push_back({"node", "partitions", std::to_string(partitions)});
+  if (auto written = (*log)->write(std::move(made_with)); !written) return tl::unexpected{written.error()};
   for (int p = 0; p < partitions; ++p)
     if (auto done = partition_rebuild{**log, static_cast<std::uint16_t>(p)}.run(); !done) return done;
   return (*log)->sync();

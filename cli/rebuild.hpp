@@ -9,7 +9,7 @@ namespace finstream {
 
 // What of the log at `log` goes into a copy that is then to be rebuilt. Errors: trimmed, where the stages' state at the
 // log's head is not known.
-expected<log_check::copy_plan> plan_of_copy(const log_check& log, const row_judge& rows);
+expected<log_check::copy_plan> plan_of_copy(const log_check& log, const log_judge& rows);
 // Of such a copy. Errors: those of the log and of the stages.
 expected<void> rebuild(const std::string& directory, int partitions);
 

@@ -28,7 +28,7 @@ struct options {
 // The log, looked at, and held for as long as this lives.
 struct examination {
   std::unique_ptr<log_check> log;
-  std::unique_ptr<row_judge> rows;
+  std::unique_ptr<log_judge> judge;
   verdict found;
 };
 
@@ -68,17 +68,15 @@ expected<examination> examine(const std::string& directory) {
   auto log = log_check::begin(directory);
   if (!log) return tl::unexpected{log.error()};
   examination out{std::move(*log), nullptr, {}};
-  out.rows = std::make_unique<row_judge>(*out.log);
+  out.judge = std::make_unique<log_judge>(*out.log);
   out.found.directory = directory;
   if (out.log->check_files()) {
-    out.log->check_records(judge_record);
-    out.log->check_rows([&](auto table, auto key, auto value) { return out.rows->judge(table, key, value); });
+    out.log->check_records(
+      [&](auto where, auto partition, auto& x) { return out.judge->judge(where, partition, x); });
+    out.log->check_rows([&](auto table, auto key, auto value) { return out.judge->judge(table, key, value); });
     out.log->check_positions();
-    out.found.partitions = out.rows->partitions();
-    auto whole_rows = std::none_of(out.log->damage().begin(), out.log->damage().end(), [](auto& x) {
-      return x.is == log_damage::kind::row;
-    });
-    if (whole_rows) out.rows->conclude(*out.log);
+    out.found.partitions = out.judge->partitions();
+    out.judge->conclude(*out.log);
     run_again(out);
   } else {
     out.found.not_replayed = "nothing but the files could be looked at";
@@ -162,7 +160,7 @@ expected<std::string> make_new_list(examination& x) {
 expected<std::string> make_anew(examination& x) {
   auto& directory = x.found.directory;
   if (auto room = check_room(directory, x.found.counts.file_bytes); !room) return tl::unexpected{room.error()};
-  auto plan = plan_of_copy(*x.log, *x.rows);
+  auto plan = plan_of_copy(*x.log, *x.judge);
   if (!plan) return tl::unexpected{plan.error()};
   auto fresh = beside(directory, "repairing");
   auto done = x.log->copy(fresh, *plan);

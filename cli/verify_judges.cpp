@@ -55,7 +55,7 @@ expected<void> judge_series(std::string_view key, std::string_view value, expect
 
 } // namespace
 
-expected<void> judge_record(topic where, std::uint16_t, const record& x) {
+expected<void> log_judge::judge(topic where, std::uint16_t partition, const record& x) {
   auto count = [&](std::size_t found) {
     return found == x.count ? expected<void>{} : wrong(fmt::format("it says {} items and has {}", x.count, found));
   };
@@ -68,7 +68,12 @@ expected<void> judge_record(topic where, std::uint16_t, const record& x) {
     return items ? count(items->size()) : as_outcome(items);
   }
   case topic::dead_letters:
-  case topic::rejected: return as_outcome(dead_letter_from_msgpack(x.payload));
+  case topic::rejected: {
+    auto letter = dead_letter_from_msgpack(x.payload);
+    if (letter && letter->code == errc::poison && letter->cause_offset >= log_.range(topic::events, partition).head)
+      poisoned_.insert(set_aside_key(partition, letter->cause_offset));
+    return as_outcome(letter);
+  }
   case topic::raw: {
     auto lines = decode_lines(x.payload);
     return lines ? count(lines->lengths.size()) : as_outcome(lines);
@@ -86,7 +91,7 @@ bool is_derived_row(std::string_view table, std::string_view key) {
          (table == stage_table && (key.starts_with("dealt_with/") || key.starts_with("snapshot/")));
 }
 
-expected<void> row_judge::judge(std::string_view table, std::string_view key, std::string_view value) {
+expected<void> log_judge::judge(std::string_view table, std::string_view key, std::string_view value) {
   if (table == bars_table) return judge_series<bar>(key, value, bar_from_msgpack, bar_key);
   if (table == features_table) return judge_series<feature_vector>(key, value, feature_vector_from_msgpack, feature_key);
   if (table == signals_table) {
@@ -105,6 +110,7 @@ expected<void> row_judge::judge(std::string_view table, std::string_view key, st
   }
   if (table == feeds_table)
     return unpack_resume_point(value) ? expected<void>{} : refuse("where the feed is to go on cannot be read");
+  if (table == set_aside_table) poisoned_.erase(std::string{key});
   if (table == set_aside_table || table == "letters") {
     byte_reader in{value};
     in.number(), in.number();
@@ -123,7 +129,7 @@ expected<void> row_judge::judge(std::string_view table, std::string_view key, st
   return known ? expected<void>{} : refuse("this version knows no such table");
 }
 
-expected<void> row_judge::judge_stage(std::string_view key, std::string_view value) {
+expected<void> log_judge::judge_stage(std::string_view key, std::string_view value) {
   auto refuse = [&](const std::string& why) { return wrong(fmt::format("{}: {}", shown(key), why)); };
   if (is_base_key(key)) {
     auto base = unpack_base(value);
@@ -142,17 +148,24 @@ expected<void> row_judge::judge_stage(std::string_view key, std::string_view val
   return loaded ? expected<void>{} : refuse("the checkpoint cannot be used: " + loaded.error().message);
 }
 
-void row_judge::conclude(log_check& to) const {
-  if (signals_ == signal_ids_) return;
-  log_damage out;
-  out.is = log_damage::kind::outputs;
-  out.where = fmt::format("table {}", signal_ids_table);
-  out.why = fmt::format("it does not lead to exactly the rows of table {}", signals_table);
-  out.is_of_tables = true;
-  to.add(std::move(out));
+void log_judge::conclude(log_check& to) const {
+  auto tell = [&](log_damage::kind is, const char* table, std::string why) {
+    log_damage out;
+    out.is = is;
+    out.where = fmt::format("table {}", table);
+    out.why = std::move(why);
+    out.is_of_tables = true;
+    to.add(std::move(out));
+  };
+  if (signals_ != signal_ids_)
+    tell(log_damage::kind::outputs, signal_ids_table,
+         fmt::format("it does not lead to exactly the rows of table {}", signals_table));
+  if (!poisoned_.empty())
+    tell(log_damage::kind::row, set_aside_table,
+         fmt::format("{} records were set aside, as their letters say, and are not in it", poisoned_.size()));
 }
 
-int row_judge::partitions() const {
+int log_judge::partitions() const {
   if (partitions_) return *partitions_;
   auto most = 1;
   for (auto p = 0; p <= 0xffff; ++p)
@@ -160,7 +173,7 @@ int row_judge::partitions() const {
   return most;
 }
 
-std::optional<log_base> row_judge::base_at(std::uint16_t partition, std::uint64_t offset) const {
+std::optional<log_base> log_judge::base_at(std::uint16_t partition, std::uint64_t offset) const {
   auto [first, last] = bases_.equal_range(partition);
   for (auto at = first; at != last; ++at)
     if (at->second.offset == offset) return at->second;

@@ -13,13 +13,12 @@
 
 namespace finstream {
 
-expected<void> judge_record(topic where, std::uint16_t partition, const record& x);
-
-// Sees every row of a log, and what there is to say of all of them together.
-class row_judge {
+// Sees every record and row of a log, and what there is to say of all of them together.
+class log_judge {
 public:
-  explicit row_judge(const log_check& log) : log_{log} {}
+  explicit log_judge(const log_check& log) : log_{log} {}
 
+  expected<void> judge(topic where, std::uint16_t partition, const record& x);
   expected<void> judge(std::string_view table, std::string_view key, std::string_view value);
   // When all were seen.
   void conclude(log_check& to) const;
@@ -35,6 +34,7 @@ private:
   const log_check& log_;
   std::optional<int> partitions_;
   std::multimap<std::uint16_t, log_base> bases_;
+  std::set<std::string> poisoned_; // records that were set aside, as their letters say; by key in table set_aside
   std::uint64_t signals_ = 0, signal_ids_ = 0; // sums of hashes: equal if each signal has its id and the other way round
 };
 

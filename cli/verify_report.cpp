@@ -59,7 +59,8 @@ explanation explain_file(const log_damage& x) {
 
 explanation explain(const log_damage& x) {
   switch (x.is) {
-  case kind::marker: return {"where the log begins is not known", "restore a backup"};
+  case kind::marker:
+    return {"where the log begins, or where its consumer groups stand, is not known", "restore a backup"};
   case kind::record:
   case kind::hole:
   case kind::time: return explain_positions(x);
@@ -122,7 +123,7 @@ remedy remedy_for(const log_damage& x) {
   case kind::witness:
   case kind::tail:
   case kind::group: return remedy::opening;
-  case kind::sorted_file: return x.is_of_tables ? remedy::new_list : by_rebuild(x.of && is_derived(*x.of));
+  case kind::sorted_file: return by_rebuild(x.is_of_tables || (x.of && is_derived(*x.of)));
   case kind::write_ahead_log:
   case kind::outputs: return remedy::rebuild;
   case kind::record:
@@ -131,6 +132,7 @@ remedy remedy_for(const log_damage& x) {
   case kind::marker: return remedy::none;
   case kind::row: {
     auto table = x.where.substr(x.where.find(' ') + 1);
+    if (table == "(all)") return remedy::new_list; // without the file that keeps all rows from being read
     return by_rebuild(table != "node" && table != "set_aside" && table != "backfill");
   }
   }
@@ -144,8 +146,9 @@ bool verdict::needs(remedy x) const {
 void print_verdict(const verdict& x) {
   auto& n = x.counts;
   fmt::print("data directory {}\n", x.directory);
-  fmt::print("  {} files of {}; {} records of {} in {} topics and partitions, {} events; {} rows; {} consumer groups\n",
-             n.files, size_of(n.file_bytes), n.records, size_of(n.record_bytes), n.lanes, n.events, n.rows, n.groups);
+  fmt::print("  {} of {}; {} of {} in {} topics and partitions, {} events; {}; {}\n", counted(n.files, "file"),
+             size_of(n.file_bytes), counted(n.records, "record"), size_of(n.record_bytes), n.lanes, n.events,
+             counted(n.rows, "row"), counted(n.groups, "consumer group"));
   if (x.replayed)
     fmt::print("  the stages were run again over {} events: {} bars, {} feature vectors, {} signals, {} differences\n",
                x.replayed->events, x.replayed->bars, x.replayed->vectors, x.replayed->signals, x.replayed->differences);
@@ -163,7 +166,7 @@ void print_verdict(const verdict& x) {
   }
   if (told != nullptr) fmt::print("    what to do: {}\n", told);
   if (x.untold != 0) fmt::print("  and {} more\n", x.untold);
-  fmt::print("{}; {}\n", counted(x.damage.size() + x.untold, "damage"),
+  fmt::print("{}; {}\n", counted(x.damage.size() + x.untold, "finding"),
              x.needs(remedy::none) ? "not all of it can be mended here" : "`finstream verify --repair` mends it");
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -103,17 +104,24 @@ bool log_checker::check_files() {
     add(damage_of_file(log_damage::kind::file_list, first_line(directory_ + "/CURRENT"), "", status.ToString()));
     return false;
   }
-  auto known = damage_.size();
   check_sorted_files();
-  if (!strict.ok() && std::none_of(damage_.begin(), damage_.end(), [](auto& x) {
-        return x.is == log_damage::kind::write_ahead_log || x.is == log_damage::kind::sorted_file;
-      }))
-    add(damage_of_file(strict.ToString().find(".log") != std::string::npos ||
-                           strict.ToString().find("WAL") != std::string::npos
-                         ? log_damage::kind::write_ahead_log
-                         : log_damage::kind::file_list,
-                       first_line(directory_ + "/CURRENT"), "", strict.ToString()));
-  (void)known;
+  auto is_explained = std::any_of(damage_.begin(), damage_.end(), [](auto& x) {
+    return x.is == log_damage::kind::write_ahead_log || x.is == log_damage::kind::sorted_file;
+  });
+  if (!strict.ok() && !is_explained) {
+    auto text = strict.ToString();
+    auto of_wal = text.find(".log") != std::string::npos || text.find("WAL") != std::string::npos;
+    add(damage_of_file(of_wal ? log_damage::kind::write_ahead_log : log_damage::kind::file_list,
+                       of_wal ? "a write-ahead log" : first_line(directory_ + "/CURRENT"), "", text));
+  }
+  if (tables_ == nullptr) {
+    log_damage none;
+    none.is = log_damage::kind::row;
+    none.where = "tables";
+    none.why = "there are none";
+    none.is_of_tables = true;
+    add(std::move(none));
+  }
   read_marker();
   read_heads();
   return true;
@@ -179,15 +187,21 @@ void log_checker::close() {
   db_.reset();
 }
 
-// "/data/000012.log: dropping 812 bytes; Corruption: checksum mismatch"
+// "/data/000012.log: dropping 812 bytes; Corruption: checksum mismatch": the first of a file, and how many bytes in all.
 void log_checker::tell_warnings() {
+  constexpr std::string_view mark = ".log: dropping ";
+  std::map<std::string, std::pair<std::string, std::uint64_t>> files;
   for (const auto& line : warnings_->lines) {
-    auto end = line.find(".log: ");
-    if (end == std::string::npos) continue;
-    auto begin = line.rfind('/', end);
-    auto name = line.substr(begin == std::string::npos ? 0 : begin + 1, end + 4 - begin - 1);
-    add(damage_of_file(log_damage::kind::write_ahead_log, name, "", line.substr(end + 6)));
+    auto end = line.find(mark), reason = line.find("; ", end);
+    if (end == std::string::npos || reason == std::string::npos) continue;
+    auto begin = line.rfind('/', end) + 1; // 0 if there is none
+    auto& file = files[line.substr(begin, end + 4 - begin)];
+    if (file.first.empty()) file.first = line.substr(reason + 2);
+    file.second += std::strtoull(line.c_str() + end + mark.size(), nullptr, 10);
   }
+  for (auto& [name, x] : files)
+    add(damage_of_file(log_damage::kind::write_ahead_log, name, "",
+                       fmt::format("{}; {} bytes of it cannot be read", x.first, x.second)));
 }
 
 void log_checker::check_sorted_files() {

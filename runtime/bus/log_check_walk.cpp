@@ -51,6 +51,7 @@ void log_checker::read_marker() {
 }
 
 void log_checker::read_heads() {
+  if (!epoch_) return; // then the markers cannot be read either, and that is said
   for (auto& [where, x] : lanes_) {
     std::string kept;
     auto status = db_->Get({}, meta_, lane_key(x.where, x.partition), &kept);
@@ -66,31 +67,36 @@ void log_checker::read_heads() {
 // ---- records
 
 struct log_checker::walk {
-  walk(rocksdb::DB& db, const lane& in)
-    : where{in.where}, partition{in.partition}, at{db.NewIterator(reading_once(), in.family)} {}
+  walk(rocksdb::DB& db, const lane& in) : from{db}, of{in} { seek(in.head); }
 
-  void seek(std::uint64_t offset) { at->Seek(slice(record_codec::encode_key(where, partition, offset))); }
+  // An iterator that has met damage may go on to say so wherever it is sent.
+  void seek(std::uint64_t offset) {
+    at.reset(from.NewIterator(reading_once(), of.family));
+    at->Seek(slice(record_codec::encode_key(of.where, of.partition, offset)));
+  }
   bool is_readable(std::uint64_t offset) {
     seek(offset);
     return at->status().ok();
   }
-  // Stands at the first record from `offset` on that can be read, or at the end.
-  void seek_behind(std::uint64_t offset) {
-    std::uint64_t bad = offset, step = 1;
-    for (;; step *= 2) {
-      if (step > std::numeric_limits<std::uint64_t>::max() / 4 - bad) return void(seek(bad));
-      if (is_readable(bad + step)) break;
+  // Stands at the first record from `offset` on that can be read, or at the end. False: there is none.
+  bool seek_behind(std::uint64_t offset) {
+    auto bad = offset;
+    std::uint64_t step = 1;
+    for (; !is_readable(bad + step); step *= 2) {
       bad += step;
+      if (step > std::numeric_limits<std::uint64_t>::max() / 4 - bad) return false;
     }
-    for (auto good = bad + step; bad + 1 < good;) {
+    auto good = bad + step;
+    while (bad + 1 < good) {
       auto middle = bad + (good - bad) / 2;
       (is_readable(middle) ? good : bad) = middle;
-      if (bad + 1 == good) seek(good);
     }
+    seek(good);
+    return true;
   }
 
-  topic where;
-  std::uint16_t partition;
+  rocksdb::DB& from;
+  const lane& of;
   std::unique_ptr<rocksdb::Iterator> at;
 };
 
@@ -100,22 +106,20 @@ void log_checker::check_records(const record_judge& sound) {
 }
 
 void log_checker::check_records(lane& in, const record_judge& sound) {
-  walk w{*db_, in};
   in.next = in.head;
   in.last = earliest;
+  walk w{*db_, in};
   std::optional<log_damage> bad; // where nothing whole has been met since; ends at the next whole record
   auto note = [&](log_damage::kind is, std::uint64_t first, std::string why) {
     if (bad) return;
     bad = damage_of(is, in, first, first, std::move(why));
     bad->after = in.last;
   };
-  w.seek(in.head);
   for (;;) {
     if (!w.at->Valid()) {
       if (w.at->status().ok()) break;
       note(log_damage::kind::record, in.next, w.at->status().ToString());
-      w.seek_behind(in.next);
-      if (!w.at->Valid() && !w.at->status().ok()) break;
+      if (!w.seek_behind(in.next)) break;
       continue;
     }
     auto found = record_codec::decode(view(w.at->key()), view(w.at->value()));
@@ -152,6 +156,7 @@ void log_checker::check_records(lane& in, const record_judge& sound) {
   if (!bad) return;
   // One record at the very end that is not what was written: the next node cuts it.
   if (bad->is == log_damage::kind::record && w.at->status().ok()) bad->is = log_damage::kind::tail;
+  in.end_is_known = bad->is == log_damage::kind::tail;
   bad->end = std::numeric_limits<std::uint64_t>::max();
   add(std::move(*bad));
 }
@@ -159,6 +164,7 @@ void log_checker::check_records(lane& in, const record_judge& sound) {
 // ---- rows
 
 void log_checker::check_rows(const row_judge& sound) {
+  if (tables_ == nullptr) return;
   std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator(reading_once(), tables_)};
   std::string last; // the last key that could be read
   auto refuse = [&](std::string_view table, std::string why) {
@@ -177,6 +183,7 @@ void log_checker::check_rows(const row_judge& sound) {
       refuse(table, "rows cannot be read from some key on: " + at->status().ToString());
       if (table.empty()) return;
       last = table + '\1'; // goes on with the next table
+      at.reset(db_->NewIterator(reading_once(), tables_));
       at->Seek(last);
       if (!at->Valid() && !at->status().ok()) return;
       continue;
@@ -218,11 +225,12 @@ void log_checker::check_positions() {
     auto offset = record_codec::get_big_endian(at->value().data(), 8);
     auto in = lanes_.find({where, partition});
     auto next = in == lanes_.end() ? 0 : in->second.next;
-    if (offset > next)
+    if (offset > next && (in == lanes_.end() || in->second.end_is_known))
       refuse(fmt::format("group {} of {}", key.substr(prefix.size() + 4), place(where, partition)),
              fmt::format("it is at {}, past the end, which is {}", offset, next));
   }
-  if (!at->status().ok()) refuse("the consumer groups", at->status().ToString());
+  if (!at->status().ok())
+    add(damage_of_file(log_damage::kind::marker, "the consumer groups", "", at->status().ToString()));
   check_witness();
 }
 
@@ -236,7 +244,7 @@ void log_checker::check_witness() {
     lane none;
     none.where = x.where, none.partition = x.partition;
     auto& in = at == lanes_.end() ? none : at->second;
-    if (x.next <= in.next) continue;
+    if (x.next <= in.next || !in.end_is_known) continue;
     auto lost = damage_of(log_damage::kind::tail, in, in.next, x.next,
                           fmt::format("the topic ends at {}, but {} was acknowledged at level {}", in.next, x.next,
                                       to_string(testimony.level)));

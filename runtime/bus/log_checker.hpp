@@ -46,7 +46,8 @@ private:
     std::uint16_t partition = 0;
     rocksdb::ColumnFamilyHandle* family = nullptr;
     std::uint64_t head = 0, next = 0;
-    timestamp last; // log time of the last whole record
+    timestamp last;           // log time of the last whole record
+    bool end_is_known = true; // false: it lies in what cannot be read
   };
   struct walk; // of one lane
 

@@ -121,6 +121,7 @@ expected<void> log_checker::copy_lane(rocksdb::DB& target, const rocksdb_setup& 
 
 expected<void> log_checker::copy_rows(rocksdb::DB& target, rocksdb::ColumnFamilyHandle* tables,
                                       const copy_plan& plan) const {
+  if (tables_ == nullptr) return {};
   std::unique_ptr<rocksdb::Iterator> at{db_->NewIterator({}, tables_)};
   batched to{target};
   std::string last;
@@ -130,6 +131,7 @@ expected<void> log_checker::copy_rows(rocksdb::DB& target, rocksdb::ColumnFamily
       auto table = last.substr(0, last.find('\0'));
       if (table.empty()) return outcome_of(at->status(), "copying of the tables");
       last = table + '\1'; // as check_rows() does
+      at.reset(db_->NewIterator({}, tables_));
       at->Seek(last);
       if (!at->Valid() && !at->status().ok()) break;
       continue;
@@ -204,7 +206,8 @@ expected<void> copy_with_new_list(const std::string& directory, const std::strin
   options.directory = target;
   auto setup = set_up_rocksdb(options, std::make_shared<watcher>([] {}));
   setup.database.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  auto status = rocksdb::RepairDB(target, setup.database, {}, setup.log);
+  auto status = rocksdb::RepairDB(
+    target, setup.database, {{rocksdb::kDefaultColumnFamilyName, setup.meta}, {"tables", setup.tables}}, setup.log);
   return outcome_of(status, "making of a new list of files");
 }
 
