@@ -41,10 +41,11 @@ bool events_are_whole(const log_check& log) {
 // The stages once more, over the log as a node would open it.
 void run_again(examination& x) {
   if (!events_are_whole(*x.log)) return void(x.found.not_replayed = "the events are damaged");
+  if (!x.log->can_be_opened()) return void(x.found.not_replayed = "the log cannot be opened as it is");
   settings of;
   of.data_directory = x.found.directory;
   auto log = open_for_reading(of);
-  if (!log) return void(x.found.not_replayed = "the log cannot be opened as it is");
+  if (!log) return void(x.found.not_replayed = log.error().message);
   auto replayed = compare_all(**log, x.found.partitions);
   auto tell = [&](std::string where, std::string why) {
     log_damage out;

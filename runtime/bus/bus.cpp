@@ -103,7 +103,7 @@ expected<void> check_start(topic where, std::uint16_t partition, std::uint64_t o
 
 tl::unexpected<failure> corrupt_at(topic where, std::uint16_t partition, std::uint64_t offset,
                                    std::string_view reason) {
-  return fail(errc::corrupt_record, fmt::format("record of {} at {}: {}; check the disk and restore the data directory",
+  return fail(errc::corrupt_record, fmt::format("record of {} at {}: {}; `finstream verify` says what can be done",
                                                 place(where, partition), offset, reason));
 }
 

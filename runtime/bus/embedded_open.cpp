@@ -163,7 +163,12 @@ expected<void> embedded_bus::open_failure(const rocksdb::Status& status) const {
                 fmt::format("open of the log in {}: {} has it open; stop that one, or give this node a data "
                             "directory of its own",
                             options_.directory, holder_of(options_.directory, status)));
-  return tl::unexpected(to_failure(status, fmt::format("open of the log in {}", options_.directory)));
+  auto what = fmt::format("open of the log in {}", options_.directory);
+  // A file that is named and is not there.
+  if (status.IsPathNotFound() || status.subcode() == rocksdb::Status::SubCode::kPathNotFound)
+    return fail(errc::corrupt_record,
+                fmt::format("{}: {}; `finstream verify` says what can be done", what, status.ToString()));
+  return tl::unexpected(to_failure(status, what));
 }
 
 expected<void> embedded_bus::read_identity() {

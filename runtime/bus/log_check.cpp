@@ -96,6 +96,7 @@ bool log_checker::check_files() {
   if (!check_current()) return false;
   auto status = open(true);
   auto strict = status;
+  opened_strictly_ = strict.ok();
   if (!strict.ok()) {
     tell_warnings();
     status = open(false);

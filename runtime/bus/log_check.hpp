@@ -55,6 +55,8 @@ public:
 
   // The first to be called. Whether the log can be looked into, too: if not, the rest finds nothing.
   virtual bool check_files() = 0;
+  // Whether the bus would open it as it is.
+  virtual bool can_be_opened() const = 0;
   // What a record's payload holds is for `sound` to judge; it is not asked about records that are damaged.
   using record_judge = std::function<expected<void>(topic, std::uint16_t partition, const record&)>;
   virtual void check_records(const record_judge& sound) = 0;

@@ -29,6 +29,7 @@ public:
 
   expected<void> lock();
   bool check_files() override;
+  bool can_be_opened() const override { return opened_strictly_ && epoch_; }
   void check_records(const record_judge& sound) override;
   void check_rows(const row_judge& sound) override;
   void check_positions() override;
@@ -76,6 +77,7 @@ private:
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   rocksdb::ColumnFamilyHandle* tables_ = nullptr;
   std::map<std::pair<topic, std::uint16_t>, lane> lanes_;
+  bool opened_strictly_ = false;
   std::optional<std::uint64_t> epoch_;
   std::vector<log_damage> damage_;
   std::uint64_t untold_ = 0;

@@ -128,7 +128,7 @@ failure to_failure(const rocksdb::Status& status, const std::string& what) {
   if (status.IsNoSpace()) return {errc::disk_full, fmt::format("{}: {}; free some space", what, status.ToString())};
   if (status.IsCorruption())
     return {errc::corrupt_record,
-            fmt::format("{}: {}; check the disk and restore the data directory", what, status.ToString())};
+            fmt::format("{}: {}; `finstream verify` says what can be done", what, status.ToString())};
   return {errc::io_failure, fmt::format("{}: {}", what, status.ToString())};
 }
 
