@@ -93,7 +93,8 @@ expected<std::optional<std::pair<log_base, stage_states>>> find_base_before(cons
     auto saved = read_base(log, partition, slot);
     if (!saved) return tl::unexpected{saved.error()};
     if (!*saved || (*saved)->first.log_ts >= at || (*saved)->first.offset < range->head) continue;
-    if (!newest || (*saved)->first.offset > newest->first.offset) newest = {(*saved)->first, std::move((*saved)->second)};
+    if (!newest || (*saved)->first.offset > newest->first.offset)
+      newest = {(*saved)->first, std::move((*saved)->second)};
   }
   return newest;
 }

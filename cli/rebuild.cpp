@@ -105,9 +105,10 @@ expected<log_check::copy_plan> plan_of_copy(const log_check& log, const log_judg
     heads.push_back(log.range(topic::events, partition).head);
     auto base = heads.back() == 0 ? std::optional{log_base{}} : rows.base_at(partition, heads.back());
     if (!base)
-      return fail(errc::trimmed, fmt::format("partition {}: the log begins at offset {}, and what the stages were there "
-                                             "cannot be read; restore a backup",
-                                             p, heads.back()));
+      return fail(errc::trimmed,
+                  fmt::format("partition {}: the log begins at offset {}, and what the stages were there "
+                              "cannot be read; restore a backup",
+                              p, heads.back()));
     out.empty.push_back({topic::bars, partition, base->next_bar});
     out.empty.push_back({topic::features, partition, base->next_features});
     out.empty.push_back({topic::signals, partition, base->next_signal});

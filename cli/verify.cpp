@@ -33,9 +33,8 @@ struct examination {
 };
 
 bool events_are_whole(const log_check& log) {
-  return std::none_of(log.damage().begin(), log.damage().end(), [](auto& x) {
-    return x.of == topic::events && x.is != log_damage::kind::tail;
-  });
+  return std::none_of(log.damage().begin(), log.damage().end(),
+                      [](auto& x) { return x.of == topic::events && x.is != log_damage::kind::tail; });
 }
 
 // The stages once more, over the log as a node would open it.
@@ -72,8 +71,7 @@ expected<examination> examine(const std::string& directory) {
   out.judge = std::make_unique<log_judge>(*out.log);
   out.found.directory = directory;
   if (out.log->check_files()) {
-    out.log->check_records(
-      [&](auto where, auto partition, auto& x) { return out.judge->judge(where, partition, x); });
+    out.log->check_records([&](auto where, auto partition, auto& x) { return out.judge->judge(where, partition, x); });
     out.log->check_rows([&](auto table, auto key, auto value) { return out.judge->judge(table, key, value); });
     out.log->check_positions();
     out.found.partitions = out.judge->partitions();
@@ -110,7 +108,7 @@ bool is_of_the_log(const fs::directory_entry& x) {
 
 // `fresh` takes the directory's place; what lay beside the log moves over.
 expected<std::string> replace(const std::string& directory, const std::string& fresh) {
-  if (auto done = exchange(fs::absolute(directory).lexically_normal().string(), fresh); !done)
+  if (auto done = exchange_directories(fs::absolute(directory).lexically_normal().string(), fresh); !done)
     return tl::unexpected{done.error()};
   auto kept = beside(directory, "damaged");
   std::error_code error;
@@ -121,8 +119,8 @@ expected<std::string> replace(const std::string& directory, const std::string& f
     if (!error) fs::rename(path, fs::path{directory} / path.filename(), error);
   if (!error) fs::rename(fresh, kept, error);
   if (error)
-    return fail(errc::io_failure, fmt::format("{} is repaired, but {} cannot be put aside: {}", directory, fresh,
-                                              error.message()));
+    return fail(errc::io_failure,
+                fmt::format("{} is repaired, but {} cannot be put aside: {}", directory, fresh, error.message()));
   return kept;
 }
 
@@ -130,8 +128,9 @@ expected<void> check_room(const std::string& directory, std::uint64_t bytes) {
   std::error_code error;
   auto space = fs::space(fs::absolute(directory).parent_path(), error);
   if (error || space.available > bytes + (bytes >> 3)) return {};
-  return fail(errc::disk_full, fmt::format("the repair makes a copy of {}: {} MiB are needed beside it and {} MiB are free",
-                                           directory, (bytes + (bytes >> 3)) >> 20, space.available >> 20));
+  return fail(errc::disk_full,
+              fmt::format("the repair makes a copy of {}: {} MiB are needed beside it and {} MiB are free", directory,
+                          (bytes + (bytes >> 3)) >> 20, space.available >> 20));
 }
 
 expected<std::string> make_new_list(examination& x) {
@@ -148,10 +147,11 @@ expected<std::string> make_new_list(examination& x) {
     if (!look) return undone(look.error());
     for (auto& d : look->found.damage)
       if (remedy_for(d) == remedy::none || (d.is == log_damage::kind::tail && d.of && !is_derived(*d.of)))
-        return undone({errc::corrupt_record,
-                       fmt::format("a new list of files would lose what was acknowledged ({}: {}); nothing was changed: "
-                                   "restore a backup",
-                                   d.where, d.why)});
+        return undone(
+          {errc::corrupt_record,
+           fmt::format("a new list of files would lose what was acknowledged ({}: {}); nothing was changed: "
+                       "restore a backup",
+                       d.where, d.why)});
   }
   auto kept = replace(directory, fresh);
   if (!kept) return kept;
@@ -173,9 +173,10 @@ expected<std::string> make_anew(examination& x) {
   }
   auto kept = replace(directory, fresh);
   if (!kept) return kept;
-  return fmt::format("bars, features, signals and checkpoints were made anew from the events; the directory as it was is "
-                     "{}: delete it when nothing is missed",
-                     *kept);
+  return fmt::format(
+    "bars, features, signals and checkpoints were made anew from the events; the directory as it was is "
+    "{}: delete it when nothing is missed",
+    *kept);
 }
 
 expected<std::string> open_once(const std::string& directory) {
@@ -193,7 +194,8 @@ expected<std::string> repair_once(examination& x) {
   if (x.found.needs(remedy::none))
     return fail(errc::corrupt_record, "nothing was changed: what cannot be mended comes first");
   if (x.found.needs(remedy::current))
-    return write_current(directory).map([](const std::string& name) { return "CURRENT was written anew: it names " + name; });
+    return write_current(directory).map(
+      [](const std::string& name) { return "CURRENT was written anew: it names " + name; });
   if (x.found.needs(remedy::new_list)) return make_new_list(x);
   if (x.found.needs(remedy::rebuild)) return make_anew(x);
   x.log.reset(); // its lock
@@ -242,16 +244,18 @@ void add_verify(CLI::App& app, chosen_command& chosen) {
   auto* verb = app.add_subcommand("verify", "Look for damage in a data directory that no node uses, and repair it");
   add_config_option(*verb, o->config);
   verb->add_option("--data", o->data, "The data directory, if it is not that of the config")->type_name("DIR");
-  verb->add_flag("--repair", o->repair,
-                 "Mend what can be mended: make anew what follows from the events, cut a torn tail. The directory as it "
-                 "was is kept beside it");
+  verb->add_flag(
+    "--repair", o->repair,
+    "Mend what can be mended: make anew what follows from the events, cut a torn tail. The directory as it "
+    "was is kept beside it");
   verb->add_flag("--json", o->json, "Say it as one JSON object");
-  verb->footer("Checks every file, record, row, position and checkpoint, then runs the stages again over all events and\n"
-               "compares what they make with what is stored. Without --repair nothing is written. docs/recovery.md says\n"
-               "what each finding means.\n"
-               "Exit code 0: sound; 1: damage; 2: it cannot be looked at.\n"
-               "Examples:\n  finstream verify --config config/demo.yaml\n"
-               "  finstream verify --data /var/lib/finstream --repair");
+  verb->footer(
+    "Checks every file, record, row, position and checkpoint, then runs the stages again over all events and\n"
+    "compares what they make with what is stored. Without --repair nothing is written. docs/recovery.md says\n"
+    "what each finding means.\n"
+    "Exit code 0: sound; 1: damage; 2: it cannot be looked at.\n"
+    "Examples:\n  finstream verify --config config/demo.yaml\n"
+    "  finstream verify --data /var/lib/finstream --repair");
   verb->callback([o, &chosen] { chosen = [o] { return verify(*o); }; });
 }
 

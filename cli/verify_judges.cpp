@@ -21,8 +21,8 @@ namespace finstream {
 
 namespace {
 
-constexpr std::string_view other_tables[] = {"feeds",          "job_runs", "letters", "purged_letters",
-                                             set_aside_table,  owed_table, "node",    stage_table};
+constexpr std::string_view other_tables[] = {"feeds",         "job_runs", "letters", "purged_letters",
+                                             set_aside_table, owed_table, "node",    stage_table};
 
 expected<void> wrong(std::string why) { return tl::unexpected{failure{errc::corrupt_record, std::move(why)}}; }
 
@@ -93,7 +93,8 @@ bool is_derived_row(std::string_view table, std::string_view key) {
 
 expected<void> log_judge::judge(std::string_view table, std::string_view key, std::string_view value) {
   if (table == bars_table) return judge_series<bar>(key, value, bar_from_msgpack, bar_key);
-  if (table == features_table) return judge_series<feature_vector>(key, value, feature_vector_from_msgpack, feature_key);
+  if (table == features_table)
+    return judge_series<feature_vector>(key, value, feature_vector_from_msgpack, feature_key);
   if (table == signals_table) {
     if (auto made = signal_from_msgpack(value)) signals_ += hash_text(made->signal_id + '\0' + std::string{key});
     return judge_series<signal>(key, value, signal_from_msgpack, signal_key);

@@ -35,7 +35,8 @@ private:
   std::optional<int> partitions_;
   std::multimap<std::uint16_t, log_base> bases_;
   std::set<std::string> poisoned_; // records that were set aside, as their letters say; by key in table set_aside
-  std::uint64_t signals_ = 0, signal_ids_ = 0; // sums of hashes: equal if each signal has its id and the other way round
+  std::uint64_t signals_ = 0,
+                signal_ids_ = 0; // sums of hashes: equal if each signal has its id and the other way round
 };
 
 // Whether a table is a function of the log's events. Of "stage" some rows are.

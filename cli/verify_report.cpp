@@ -27,19 +27,23 @@ explanation explain_positions(const log_damage& x) {
   if (x.of == topic::dead_letters)
     return {"dead letters are lost: what could not be used, with the bytes", "restore a backup, if they are needed"};
   if (x.of == topic::raw)
-    return {"lines of feeds are lost; the events that were made of them are not", "restore a backup, if they are needed"};
-  return {"events are lost, and nothing in this directory can make them again; a node does not read past this place",
-          "restore a backup; or begin a new data directory and give it the events again with `finstream backfill`, from "
-          "their source or from another node's log"};
+    return {"lines of feeds are lost; the events that were made of them are not",
+            "restore a backup, if they are needed"};
+  return {
+    "events are lost, and nothing in this directory can make them again; a node does not read past this place",
+    "restore a backup; or begin a new data directory and give it the events again with `finstream backfill`, from "
+    "their source or from another node's log"};
 }
 
 explanation explain_file(const log_damage& x) {
   switch (x.is) {
-  case kind::current: return {"no program finds the list of files", "--repair writes it anew, if it is clear what it said"};
+  case kind::current:
+    return {"no program finds the list of files", "--repair writes it anew, if it is clear what it said"};
   case kind::file_list:
     return {"it says which files the log is made of, and without it no program opens the log",
             "--repair makes a new one from the files there are, if nothing is lost by it; else restore a backup"};
-  case kind::options: return {"nothing: no program of ours reads it", "--repair has it written anew, as each start does"};
+  case kind::options:
+    return {"nothing: no program of ours reads it", "--repair has it written anew, as each start does"};
   case kind::witness:
     return {"it cannot say whether a crash has lost something since the last start; the log itself is not concerned",
             "--repair has it written anew, as each start does"};
@@ -50,9 +54,10 @@ explanation explain_file(const log_damage& x) {
   }
   if (x.of && is_derived(*x.of)) return explain_positions(x);
   if (x.is_of_tables)
-    return {"rows are lost: bars, features and signals can be made again. Feeds may go on from an older place, which the "
-            "recognition of duplicates makes up for, and the list of jobs may be shorter",
-            "--repair makes the derived rows anew and keeps the others as far as they can be read"};
+    return {
+      "rows are lost: bars, features and signals can be made again. Feeds may go on from an older place, which the "
+      "recognition of duplicates makes up for, and the list of jobs may be shorter",
+      "--repair makes the derived rows anew and keeps the others as far as they can be read"};
   if (x.of) return explain_positions(x);
   return {"the positions of the log and of its consumer groups are lost", "restore a backup"};
 }
@@ -65,9 +70,10 @@ explanation explain(const log_damage& x) {
   case kind::hole:
   case kind::time: return explain_positions(x);
   case kind::tail:
-    return {"what was written last before a crash is gone; the log is whole up to here",
-            "--repair cuts it, as the next start of the node does. Feeds that can resume send again what is missing; else "
-            "`finstream backfill` that span"};
+    return {
+      "what was written last before a crash is gone; the log is whole up to here",
+      "--repair cuts it, as the next start of the node does. Feeds that can resume send again what is missing; else "
+      "`finstream backfill` that span"};
   case kind::group:
     return {"it would pass over what is appended next", "--repair sets it back to the end, as each start does"};
   case kind::outputs:
@@ -76,9 +82,10 @@ explanation explain(const log_damage& x) {
   case kind::row:
     return remedy_for(x) == remedy::none
              ? explanation{"a node needs this row and cannot make it again", "restore a backup"}
-             : explanation{"rows are lost: those of bars, features, signals and checkpoints can be made again; of feeds, "
-                           "jobs and letters what can be read is kept",
-                           "--repair makes the derived rows anew"};
+             : explanation{
+                 "rows are lost: those of bars, features, signals and checkpoints can be made again; of feeds, "
+                 "jobs and letters what can be read is kept",
+                 "--repair makes the derived rows anew"};
   default: return explain_file(x);
   }
 }
@@ -174,8 +181,9 @@ void print_verdict_json(const verdict& x) {
   auto& n = x.counts;
   std::string out = R"({"directory":)";
   append_json_string(out, x.directory);
-  out += fmt::format(R"(,"sound":{},"files":{},"file_bytes":{},"lanes":{},"records":{},"events":{},"rows":{},"groups":{})",
-                     x.is_sound(), n.files, n.file_bytes, n.lanes, n.records, n.events, n.rows, n.groups);
+  out +=
+    fmt::format(R"(,"sound":{},"files":{},"file_bytes":{},"lanes":{},"records":{},"events":{},"rows":{},"groups":{})",
+                x.is_sound(), n.files, n.file_bytes, n.lanes, n.records, n.events, n.rows, n.groups);
   out += x.replayed ? fmt::format(R"(,"replay":{{"bars":{},"features":{},"signals":{},"differences":{}}})",
                                   x.replayed->bars, x.replayed->vectors, x.replayed->signals, x.replayed->differences)
                     : std::string{R"(,"replay":null)"};
@@ -184,8 +192,9 @@ void print_verdict_json(const verdict& x) {
     if (out.back() != '[') out += ',';
     auto words = explain(d);
     out += fmt::format(R"({{"kind":"{}","repairable":{})", name_of(d.is), remedy_for(d) != remedy::none);
-    for (auto [name, text] : {std::pair{"where", d.where}, std::pair{"why", d.why},
-                              std::pair{"means", std::string{words.meaning}}, std::pair{"do", std::string{words.action}}}) {
+    for (auto [name, text] :
+         {std::pair{"where", d.where}, std::pair{"why", d.why}, std::pair{"means", std::string{words.meaning}},
+          std::pair{"do", std::string{words.action}}}) {
       out += fmt::format(R"(,"{}":)", name);
       append_json_string(out, text);
     }

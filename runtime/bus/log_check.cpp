@@ -164,9 +164,7 @@ rocksdb::Status log_checker::open(bool strictly) {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const auto& name : names) {
     auto place = parse_place(name);
-    families.emplace_back(name, place               ? setup.of(place->first)
-                                : name == "tables" ? setup.tables
-                                                   : setup.meta);
+    families.emplace_back(name, place ? setup.of(place->first) : name == "tables" ? setup.tables : setup.meta);
   }
   rocksdb::DB* opened = nullptr;
   status = rocksdb::DB::OpenForReadOnly(setup.database, directory_, families, &handles_, &opened);
@@ -188,7 +186,8 @@ void log_checker::close() {
   db_.reset();
 }
 
-// "/data/000012.log: dropping 812 bytes; Corruption: checksum mismatch": the first of a file, and how many bytes in all.
+// "/data/000012.log: dropping 812 bytes; Corruption: checksum mismatch": the first of a file, and how many bytes in
+// all.
 void log_checker::tell_warnings() {
   constexpr std::string_view mark = ".log: dropping ";
   std::map<std::string, std::pair<std::string, std::uint64_t>> files;

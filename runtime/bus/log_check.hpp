@@ -1,6 +1,6 @@
 // A look at a log that nobody has open: its files, each record, each row, the groups, and what was promised of it. The
-// bus refuses at the first damage that it meets; this goes on behind it and names all of it, and it copies what is whole
-// into a new log. It never writes to what it looks at.
+// bus refuses at the first damage that it meets; this goes on behind it and names all of it, and it copies what is
+// whole into a new log. It never writes to what it looks at.
 #pragma once
 
 #include "runtime/bus/bus.hpp"
@@ -32,11 +32,11 @@ struct log_damage {
     outputs, // what is stored is not what the events give
   };
   kind is = kind::record;
-  std::string where;           // "events/0 at 4711", "000012.sst", "table bars"
-  std::string why;             // no full stop
-  std::optional<topic> of;     // whose records are concerned; nothing if they are a table's, or it is not known
-  bool is_of_tables = false;   // rows are concerned
-  std::uint64_t first = 0;     // offsets of a record, a hole, a tail: [first, end)
+  std::string where;         // "events/0 at 4711", "000012.sst", "table bars"
+  std::string why;           // no full stop
+  std::optional<topic> of;   // whose records are concerned; nothing if they are a table's, or it is not known
+  bool is_of_tables = false; // rows are concerned
+  std::uint64_t first = 0;   // offsets of a record, a hole, a tail: [first, end)
   std::uint64_t end = 0;
   timestamp after = earliest;  // log times of the records that are whole around them
   timestamp before = earliest; // likewise; `earliest`: there is none
@@ -95,6 +95,6 @@ expected<std::string> write_current(const std::string& directory);
 // files are shared, not copied. What has no sorted file and what is in a damaged one is not in it. Errors: io_failure.
 expected<void> copy_with_new_list(const std::string& directory, const std::string& target);
 // `directory` becomes what `other` was and the other way round, in one step. Errors: io_failure, with what to do.
-expected<void> exchange(const std::string& directory, const std::string& other);
+expected<void> exchange_directories(const std::string& directory, const std::string& other);
 
 } // namespace finstream

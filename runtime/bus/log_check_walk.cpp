@@ -25,6 +25,13 @@ std::string span_of(const std::string& place, std::uint64_t first, std::uint64_t
            : fmt::format("{} at {}", place, first);
 }
 
+// Of a refusal by the codec: why, without the position that is said before it and without what to do.
+std::string reason_of(const failure& x) {
+  auto begin = x.message.find(": "), end = x.message.rfind("; ");
+  if (begin == std::string::npos) return x.message;
+  return x.message.substr(begin + 2, end == std::string::npos || end < begin ? end : end - begin - 2);
+}
+
 } // namespace
 
 log_damage log_checker::damage_of(log_damage::kind is, const lane& in, std::uint64_t first, std::uint64_t end,
@@ -126,7 +133,7 @@ void log_checker::check_records(lane& in, const record_judge& sound) {
     if (!found) {
       auto key = view(w.at->key());
       auto offset = key.size() == record_codec::key_bytes ? record_codec::get_big_endian(key.data() + 4, 8) : in.next;
-      note(log_damage::kind::record, offset, found.error().message);
+      note(log_damage::kind::record, offset, reason_of(found.error()));
       w.at->Next();
       continue;
     }
@@ -237,8 +244,7 @@ void log_checker::check_positions() {
 void log_checker::check_witness() {
   if (!epoch_) return;
   auto testimony = witness::hear(directory_, *epoch_);
-  if (!testimony.silence.empty())
-    add(damage_of_file(log_damage::kind::witness, "witness", "", testimony.silence));
+  if (!testimony.silence.empty()) add(damage_of_file(log_damage::kind::witness, "witness", "", testimony.silence));
   for (const auto& x : testimony.promises) {
     auto at = lanes_.find({x.where, x.partition});
     lane none;

@@ -211,7 +211,7 @@ expected<void> copy_with_new_list(const std::string& directory, const std::strin
   return outcome_of(status, "making of a new list of files");
 }
 
-expected<void> exchange(const std::string& directory, const std::string& other) {
+expected<void> exchange_directories(const std::string& directory, const std::string& other) {
   if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) != 0)
     return fail(errc::io_failure, fmt::format("{} and {} cannot change places: {}; do it by hand with `mv`", directory,
                                               other, std::strerror(errno)));

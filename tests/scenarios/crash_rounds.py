@@ -10,6 +10,7 @@ A broker that is killed or unreachable would be more rounds of the same kind: a 
 """
 
 import argparse
+import calendar
 import collections
 import csv
 import glob
@@ -37,7 +38,8 @@ INTERVALS_SECONDS = (1, 60)
 LAST_EVENTS = 20_000  # that end the walk, so that all its windows close
 LOOK_EVERY = 20  # rounds between two looks at everything
 DISK_BYTES = 512 << 20
-CLOCK_STEPS_SECONDS = (-900, -60, -2, 2, 60, 900)
+CLOCK_STEPS_SECONDS = (-900, -60, 0, 60, 900)
+CLOCK_MARGIN_SECONDS = 25
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 # Nobody is idle, however far the clock steps: a window would close early, rightly, and the script's bars would be others.
 SETTINGS = {"windows": {"flush_timeout_ms": 3_600_000, "resume_grace_ms": 3_600_000, "intervals": ["1s", "60s"]},
@@ -137,6 +139,7 @@ class Rounds:
         check(tree["next"] >= self.acknowledged, f"the log ends at {tree['next']}, {self.acknowledged} was acknowledged")
 
     def step_clock(self, seconds):
+        self.offset_seconds = seconds
         fresh = self.clock + ".fresh"
         pathlib.Path(fresh).write_text(f"{seconds:+d}s\n", encoding="ascii")
         os.rename(fresh, self.clock)
@@ -181,7 +184,15 @@ class Rounds:
         check(second.returncode == 1 and b"has it open" in second.stderr, f"a second node: {second.returncode} {second.stderr}")
 
     def step_the_clock(self):
-        self.step_clock(self.dice.choice(CLOCK_STEPS_SECONDS))
+        """The node sees it while it runs: the lines of its log say so, and a feed that is killed makes it write one."""
+        self.step_clock(self.dice.choice([s for s in CLOCK_STEPS_SECONDS if s != self.offset_seconds]))
+        self.kill_feed()
+        wait_for(lambda: abs(self.node_is_ahead_seconds() - self.offset_seconds) < CLOCK_MARGIN_SECONDS, "the node's clock has stepped", 20)
+
+    def node_is_ahead_seconds(self):
+        """Of this machine's clock, by the newest line of its log."""
+        stamp = self.node.log_tail(1)[:19]
+        return calendar.timegm(time.strptime(stamp, "%Y-%m-%d %H:%M:%S")) - time.time()
 
     def fill_disk(self):
         ballast = os.path.join(self.disk, "ballast")
@@ -232,13 +243,14 @@ class Rounds:
         """Of a node that is stopped: the log is sound, its events are the feed's first ones, each once, the bars are those of the feed."""
         said = json.loads(self.node.tool("verify", "--json"))
         check(said["sound"] and said["replay"]["differences"] == 0, f"verify: {said}")
-        self.node.verify()
-        events = said["events"]
+        events = self.node.verify()
+        check(events == said["events"], f"replay went over {events} events, verify over {said['events']}")
         told = [int(x) for x in pathlib.Path(self.node.directory, "told").read_text(encoding="ascii").split()]
         check(not told or max(told) <= events, f"the feed was told that {max(told or [0])} events are kept, the log has {events}")
         check(not finished or events == finished, f"of {finished} events {events} are in the log")
+        self.told = max([0, *told])
         self.truth.read_to(events)
-        compared = 0
+        compared = traded = 0
         for seconds, truth in self.truth.bars.items():
             stored = {}
             for row in csv.DictReader(io.StringIO(self.node.tool("bars", "--interval", f"{seconds}s", "--format", "csv"))):
@@ -250,23 +262,25 @@ class Rounds:
                 check(truth.get(key) == stored[key], f"bar {key} of {seconds} s: stored {stored[key]}, the feed's lines give {truth.get(key)}")
             check(not finished or len(stored) == len(truth), f"{len(stored)} bars of {seconds} s are stored, the feed's lines give {len(truth)}")
             compared += len(stored)
-        return events, compared
+            traded = sum(bar[5] for bar in stored.values())
+        # Bars of a minute hold each event once. While the feed goes on, its last minutes are open.
+        return events, traded, compared
 
     def look_at_everything(self):
         self.node.stop()
-        events, bars = self.inspect()
+        events, _, bars = self.inspect()
         self.start()
         return events, bars
 
     def finish(self):
         self.node.stop()
-        events, _ = self.inspect()
-        total = events + LAST_EVENTS
+        total = self.inspect()[0] + LAST_EVENTS
         self.node.change(self.feeds(rate=0, count=total), **SETTINGS)
         self.node.start()
         self.node.wait_finished()
         self.node.stop()
-        return self.inspect(finished=total)
+        events, traded, compared = self.inspect(finished=total)
+        return total, events, traded, compared
 
     SORTS = (("kill -9 of the node", kill_node, 5), ("kill -9 of the node in its start", kill_node_in_its_start, 2),
              ("kill -9 of the feed", kill_feed, 4), ("node stopped and continued", stop_node_for_a_while, 2),
@@ -297,9 +311,9 @@ class Rounds:
             except Failure as failure:
                 raise Failure(f"round {number}, {name}: {failure}") from failure
             self.done[name] += 1
-        events, bars = self.finish()
+        figures = self.finish()
         self.truth.close()
-        return events, bars
+        return figures
 
 
 def is_child(pid, parent):
@@ -333,7 +347,7 @@ def main():
             rounds = Rounds(programs, node, arguments, disk)
             node.change(rounds.feeds(), **SETTINGS)
             try:
-                events, bars = rounds.run(arguments.rounds)
+                total, events, traded, bars = rounds.run(arguments.rounds)
             except Failure as failure:
                 print(f"seed {arguments.seed}: {dict(rounds.done)}")
                 raise failure
@@ -341,7 +355,8 @@ def main():
             print(f"skipped: {name}: {why}")
         for name, times in sorted(rounds.done.items()):
             print(f"{times:4} x {name}")
-        print(f"{arguments.rounds} rounds, {events} events acknowledged, 0 lost, 0 duplicates, {bars} bars compared, 0 differences")
+        print(f"{arguments.rounds} rounds, {total} events sent, {rounds.told} of them told to the feed as kept before its last start, {events} in the "
+              f"log, {traded} in bars: {total - events} lost, {traded - total} twice; {bars} bars are those of the feed's lines")
         print(f"ok  crash_rounds, seed {arguments.seed} ({time.monotonic() - began:.1f} s)")
         return 0
     except Failure as failure:

@@ -61,8 +61,8 @@ void cut_hole(const std::string& directory, topic where) {
     std::unique_ptr<rocksdb::Iterator> at{db->NewIterator({}, x)};
     for (at->SeekToFirst(); at->Valid(); at->Next()) keys.push_back(at->key().ToString());
     if (keys.size() < 3 || !db->Delete({}, x, keys[keys.size() / 2]).ok()) std::exit(2);
-    std::printf("%llu\n", static_cast<unsigned long long>(
-                            record_codec::get_big_endian(keys[keys.size() / 2].data() + 4, 8)));
+    std::printf("%llu\n",
+                static_cast<unsigned long long>(record_codec::get_big_endian(keys[keys.size() / 2].data() + 4, 8)));
   }
   for (auto* x : handles) (void)db->DestroyColumnFamilyHandle(x);
   delete db;
