@@ -124,6 +124,20 @@ expected<std::string> replace(const std::string& directory, const std::string& f
   return kept;
 }
 
+// What no repair can bring back, in words; empty where the log holds all its events, or no row is concerned.
+std::string lost_rows(const examination& x) {
+  auto rows = std::any_of(x.found.damage.begin(), x.found.damage.end(), [](auto& d) { return d.is_of_tables; });
+  std::string begins;
+  for (int p = 0; rows && p < x.found.partitions; ++p)
+    if (auto head = x.log->range(topic::events, static_cast<std::uint16_t>(p)).head; head != 0)
+      begins += fmt::format("{} {}/{} at {}", begins.empty() ? "" : ",", to_string(topic::events), p, head);
+  if (begins.empty()) return "";
+  return fmt::format(
+    "\n    bars, features and signals of events that were trimmed cannot be made again, and are lost where they "
+    "could not be read. The log begins:{}",
+    begins);
+}
+
 expected<void> check_room(const std::string& directory, std::uint64_t bytes) {
   std::error_code error;
   auto space = fs::space(fs::absolute(directory).parent_path(), error);
@@ -136,6 +150,7 @@ expected<void> check_room(const std::string& directory, std::uint64_t bytes) {
 expected<std::string> make_new_list(examination& x) {
   auto& directory = x.found.directory;
   auto fresh = beside(directory, "repairing");
+  std::string lost;
   auto undone = [&](failure why) {
     std::error_code ignored;
     fs::remove_all(fresh, ignored);
@@ -145,6 +160,7 @@ expected<std::string> make_new_list(examination& x) {
   {
     auto look = examine(fresh);
     if (!look) return undone(look.error());
+    if (auto plan = plan_of_copy(*look->log, *look->judge); !plan) return undone(plan.error());
     for (auto& d : look->found.damage)
       if (remedy_for(d) == remedy::none || (d.is == log_damage::kind::tail && d.of && !is_derived(*d.of)))
         return undone(
@@ -155,7 +171,7 @@ expected<std::string> make_new_list(examination& x) {
   }
   auto kept = replace(directory, fresh);
   if (!kept) return kept;
-  return fmt::format("a new list of files was made; the directory as it was is {}", *kept);
+  return fmt::format("a new list of files was made; the directory as it was is {}{}", *kept, lost);
 }
 
 expected<std::string> make_anew(examination& x) {
@@ -164,6 +180,7 @@ expected<std::string> make_anew(examination& x) {
   auto plan = plan_of_copy(*x.log, *x.judge);
   if (!plan) return tl::unexpected{plan.error()};
   auto fresh = beside(directory, "repairing");
+  auto lost = lost_rows(x);
   auto done = x.log->copy(fresh, *plan);
   if (done) done = rebuild(fresh, x.found.partitions);
   if (!done) {

@@ -54,10 +54,10 @@ explanation explain_file(const log_damage& x) {
   }
   if (x.of && is_derived(*x.of)) return explain_positions(x);
   if (x.is_of_tables)
-    return {
-      "rows are lost: bars, features and signals can be made again. Feeds may go on from an older place, which the "
-      "recognition of duplicates makes up for, and the list of jobs may be shorter",
-      "--repair makes the derived rows anew and keeps the others as far as they can be read"};
+    return {"rows are lost: bars, features and signals can be made again, unless their events were trimmed. Feeds may "
+            "go on from an older place, which the "
+            "recognition of duplicates makes up for, and the list of jobs may be shorter",
+            "--repair makes the derived rows anew and keeps the others as far as they can be read"};
   if (x.of) return explain_positions(x);
   return {"the positions of the log and of its consumer groups are lost", "restore a backup"};
 }
@@ -82,10 +82,10 @@ explanation explain(const log_damage& x) {
   case kind::row:
     return remedy_for(x) == remedy::none
              ? explanation{"a node needs this row and cannot make it again", "restore a backup"}
-             : explanation{
-                 "rows are lost: those of bars, features, signals and checkpoints can be made again; of feeds, "
-                 "jobs and letters what can be read is kept",
-                 "--repair makes the derived rows anew"};
+             : explanation{"rows are lost: those of bars, features, signals and checkpoints can be made again, unless "
+                           "their events were trimmed; of feeds, "
+                           "jobs and letters what can be read is kept",
+                           "--repair makes the derived rows anew"};
   default: return explain_file(x);
   }
 }

@@ -115,7 +115,7 @@ bool log_checker::check_files() {
     add(damage_of_file(of_wal ? log_damage::kind::write_ahead_log : log_damage::kind::file_list,
                        of_wal ? "a write-ahead log" : first_line(directory_ + "/CURRENT"), "", text));
   }
-  if (tables_ == nullptr) {
+  if (tables_ == nullptr && !lanes_.empty()) { // else its making was interrupted, and the next start goes on with it
     log_damage none;
     none.is = log_damage::kind::row;
     none.where = "tables";
