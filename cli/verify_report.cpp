@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/verify_judges.hpp"
 #include "messages/codec/json.hpp"
+#include "runtime/store/letter_store.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -117,6 +118,11 @@ std::string times_of(const log_damage& x) {
   return fmt::format("; log time {} to {}", to_string(x.after), to_string(x.before));
 }
 
+// Damaged files put anything into what is said of them; what the stages gave is text.
+std::string safe(const log_damage& x, const std::string& text) {
+  return x.is == kind::outputs ? text : printable(text);
+}
+
 std::string size_of(std::uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / 1048576); }
 
 } // namespace
@@ -167,7 +173,7 @@ void print_verdict(const verdict& x) {
     auto words = explain(d);
     // Said once for what follows of the same sort.
     if (told != nullptr && told != words.action) fmt::print("    what to do: {}\n", told);
-    fmt::print("  {}: {}{}\n", d.where, d.why, times_of(d));
+    fmt::print("  {}: {}{}\n", safe(d, d.where), safe(d, d.why), times_of(d));
     if (told != words.action) fmt::print("    it means: {}\n", words.meaning);
     told = words.action;
   }
@@ -193,8 +199,8 @@ void print_verdict_json(const verdict& x) {
     auto words = explain(d);
     out += fmt::format(R"({{"kind":"{}","repairable":{})", name_of(d.is), remedy_for(d) != remedy::none);
     for (auto [name, text] :
-         {std::pair{"where", d.where}, std::pair{"why", d.why}, std::pair{"means", std::string{words.meaning}},
-          std::pair{"do", std::string{words.action}}}) {
+         {std::pair{"where", safe(d, d.where)}, std::pair{"why", safe(d, d.why)},
+          std::pair{"means", std::string{words.meaning}}, std::pair{"do", std::string{words.action}}}) {
       out += fmt::format(R"(,"{}":)", name);
       append_json_string(out, text);
     }

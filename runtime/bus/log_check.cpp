@@ -94,27 +94,26 @@ bool log_checker::check_files() {
   }
   check_options();
   if (!check_current()) return false;
-  auto status = open(true);
-  auto strict = status;
+  auto strict = open(strictness::as_a_node);
   opened_strictly_ = strict.ok();
   if (!strict.ok()) {
     tell_warnings();
-    status = open(false);
-  }
-  if (!status.ok()) {
-    add(damage_of_file(log_damage::kind::file_list, first_line(directory_ + "/CURRENT"), "", status.ToString()));
-    return false;
+    auto status = open(strictness::past_damage);
+    auto of_wal = has(log_damage::kind::write_ahead_log) || strict.ToString().find("WAL") != std::string::npos;
+    if (!status.ok()) {
+      status = open(strictness::up_to_damage);
+      of_wal = of_wal || status.ok();
+    }
+    if (of_wal && !has(log_damage::kind::write_ahead_log))
+      add(damage_of_file(log_damage::kind::write_ahead_log, "a write-ahead log", "", strict.ToString()));
+    if (!status.ok()) {
+      add(damage_of_file(log_damage::kind::file_list, first_line(directory_ + "/CURRENT"), "", status.ToString()));
+      return false;
+    }
   }
   check_sorted_files();
-  auto is_explained = std::any_of(damage_.begin(), damage_.end(), [](auto& x) {
-    return x.is == log_damage::kind::write_ahead_log || x.is == log_damage::kind::sorted_file;
-  });
-  if (!strict.ok() && !is_explained) {
-    auto text = strict.ToString();
-    auto of_wal = text.find(".log") != std::string::npos || text.find("WAL") != std::string::npos;
-    add(damage_of_file(of_wal ? log_damage::kind::write_ahead_log : log_damage::kind::file_list,
-                       of_wal ? "a write-ahead log" : first_line(directory_ + "/CURRENT"), "", text));
-  }
+  if (!strict.ok() && !has(log_damage::kind::write_ahead_log) && !has(log_damage::kind::sorted_file))
+    add(damage_of_file(log_damage::kind::file_list, first_line(directory_ + "/CURRENT"), "", strict.ToString()));
   if (tables_ == nullptr && !lanes_.empty()) { // else its making was interrupted, and the next start goes on with it
     log_damage none;
     none.is = log_damage::kind::row;
@@ -126,6 +125,10 @@ bool log_checker::check_files() {
   read_marker();
   read_heads();
   return true;
+}
+
+bool log_checker::has(log_damage::kind is) const {
+  return std::any_of(damage_.begin(), damage_.end(), [&](auto& x) { return x.is == is; });
 }
 
 bool log_checker::check_current() {
@@ -144,7 +147,7 @@ bool log_checker::check_current() {
   return false;
 }
 
-rocksdb::Status log_checker::open(bool strictly) {
+rocksdb::Status log_checker::open(strictness how) {
   close();
   embedded_bus_options options;
   options.directory = directory_;
@@ -153,9 +156,11 @@ rocksdb::Status log_checker::open(bool strictly) {
   warnings_ = std::make_shared<warnings_kept>();
   setup.database.info_log = warnings_;
   setup.database.listeners.clear();
-  if (!strictly) {
-    setup.database.paranoid_checks = false;
-    setup.database.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  if (how != strictness::as_a_node) {
+    setup.database.paranoid_checks = how == strictness::up_to_damage; // else RocksDB 7.8 does not stop there
+    setup.database.wal_recovery_mode = how == strictness::past_damage
+                                         ? rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords
+                                         : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     setup.database.track_and_verify_wals_in_manifest = false;
   }
   std::vector<std::string> names;

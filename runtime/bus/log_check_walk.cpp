@@ -162,7 +162,8 @@ void log_checker::check_records(lane& in, const record_judge& sound) {
   }
   if (!bad) return;
   // One record at the very end that is not what was written: the next node cuts it.
-  if (bad->is == log_damage::kind::record && w.at->status().ok()) bad->is = log_damage::kind::tail;
+  if (bad->is == log_damage::kind::record && w.at->status().ok() && !has(log_damage::kind::write_ahead_log))
+    bad->is = log_damage::kind::tail;
   in.end_is_known = bad->is == log_damage::kind::tail;
   bad->end = std::numeric_limits<std::uint64_t>::max();
   add(std::move(*bad));
@@ -251,7 +252,9 @@ void log_checker::check_witness() {
     none.where = x.where, none.partition = x.partition;
     auto& in = at == lanes_.end() ? none : at->second;
     if (x.next <= in.next || !in.end_is_known) continue;
-    auto lost = damage_of(log_damage::kind::tail, in, in.next, x.next,
+    // Behind damage it is not the tail that is missing, and cutting the log there would lose what may still be saved.
+    auto is = has(log_damage::kind::write_ahead_log) ? log_damage::kind::hole : log_damage::kind::tail;
+    auto lost = damage_of(is, in, in.next, x.next,
                           fmt::format("the topic ends at {}, but {} was acknowledged at level {}", in.next, x.next,
                                       to_string(testimony.level)));
     lost.after = in.last;

@@ -1,5 +1,6 @@
 // INTERNAL to runtime/bus: the check of a log on RocksDB. It is opened as a node would open it, for reading; where that
-// is refused, once more without RocksDB's own strictness, so that what lies behind the damage can be seen.
+// is refused, without RocksDB's own strictness, so that what lies behind the damage can be seen; and where the bytes
+// behind the damage of a write-ahead log make no sense either, up to there.
 #pragma once
 
 #include "runtime/bus/log_check.hpp"
@@ -53,7 +54,8 @@ private:
   struct walk; // of one lane
 
   bool check_current();
-  rocksdb::Status open(bool strictly);
+  enum class strictness { as_a_node, past_damage, up_to_damage };
+  rocksdb::Status open(strictness how);
   void close();
   void tell_warnings();
   void check_sorted_files();
@@ -62,6 +64,7 @@ private:
   void read_heads();
   void check_records(lane& in, const record_judge& sound);
   void check_witness();
+  bool has(log_damage::kind is) const;
   log_damage damage_of(log_damage::kind is, const lane& in, std::uint64_t first, std::uint64_t end,
                        std::string why) const;
   log_damage damage_of_file(log_damage::kind is, std::string name, std::string_view family, std::string why) const;
