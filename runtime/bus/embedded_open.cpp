@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t format_version = 1; // of the directory as a whole; record_codec has its own
 constexpr int read_only_attempts = 200;     // see try_to_open()
 constexpr nanoseconds read_only_pause = 10 * millisecond;
+constexpr int read_only_patience = 10; // of these, with damage that stays
 
 // The name and length of RocksDB's list of files, which only grows or is begun anew.
 std::string manifest_state(const std::string& directory) {
@@ -93,9 +94,14 @@ void embedded_bus::close_database() {
 
 expected<void> embedded_bus::open_database(access wanted) {
   rocksdb::Status status;
+  std::string last;
+  int unchanged = 0; // attempts that met damage, while nobody wrote
   for (int attempt = 0; attempt < (wanted == access::read_only ? read_only_attempts : 1); ++attempt) {
     if (attempt > 0) pause(read_only_pause);
     auto before = manifest_state(options_.directory);
+    unchanged = status.IsCorruption() && before == last ? unchanged + 1 : 0;
+    if (unchanged == read_only_patience) break;
+    last = before;
     if (auto fit = try_to_open(wanted, status); !fit) return fit;
     // Beside a running node: if it has dropped a write-ahead log meanwhile, for a sorted file that was not listed yet
     // when the list was read, then what was opened has a hole. Each such step changes the list.
