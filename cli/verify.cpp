@@ -206,6 +206,16 @@ expected<std::string> open_once(const std::string& directory) {
   return out;
 }
 
+std::string waiting_entries(const log_check& log, int partitions) {
+  std::uint64_t entries = 0;
+  for (int p = 0; p < partitions; ++p)
+    for (auto where : {topic::events_buffer, topic::outputs_buffer}) {
+      auto range = log.range(where, static_cast<std::uint16_t>(p));
+      entries += range.next - range.head;
+    }
+  return entries == 1 ? "1 entry" : fmt::format("{} entries", entries);
+}
+
 expected<std::string> repair_once(examination& x) {
   auto directory = x.found.directory;
   if (x.found.needs(remedy::none))
@@ -213,6 +223,13 @@ expected<std::string> repair_once(examination& x) {
   if (x.found.needs(remedy::current))
     return write_current(directory).map(
       [](const std::string& name) { return "CURRENT was written anew: it names " + name; });
+  // What is made anew here would be in no stream.
+  if (x.judge->is_on_broker() && (x.found.needs(remedy::new_list) || x.found.needs(remedy::rebuild)))
+    return fail(
+      errc::incompatible,
+      fmt::format("nothing was changed: the log of {} is on a broker. Move the directory away, and the node makes "
+                  "it anew from the streams; what waits in it for the broker ({}) is in the old one only",
+                  directory, waiting_entries(*x.log, x.found.partitions)));
   if (x.found.needs(remedy::new_list)) return make_new_list(x);
   if (x.found.needs(remedy::rebuild)) return make_anew(x);
   x.log.reset(); // its lock

@@ -78,6 +78,8 @@ expected<void> log_judge::judge(topic where, std::uint16_t partition, const reco
     auto lines = decode_lines(x.payload);
     return lines ? count(lines->lengths.size()) : as_outcome(lines);
   }
+  case topic::events_buffer:
+  case topic::outputs_buffer: return {}; // on their way to a broker, which is asked nothing here
   }
   return wrong("its topic is unknown");
 }
@@ -122,6 +124,7 @@ expected<void> log_judge::judge(std::string_view table, std::string_view key, st
     in.number();
     return in.done() ? expected<void>{} : refuse("it has not the number of one");
   }
+  if (table == "node" && key == "log_id") on_broker_ = true;
   if (table == "node" && key == "partitions") {
     if (!is_number(value)) return refuse("it is no number");
     return partitions_ = static_cast<int>(offset_from_text(value)), expected<void>{};

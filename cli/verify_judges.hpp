@@ -25,6 +25,8 @@ public:
 
   // As many as the log was made with, or as the log has; where the log says neither, 1.
   int partitions() const;
+  // Whether the directory is a node's copy of a log on a broker: then what is written to it must go there too.
+  bool is_on_broker() const { return on_broker_; }
   // Where the log of a partition begins, if not at 0; nothing where that was not found among the rows.
   std::optional<log_base> base_at(std::uint16_t partition, std::uint64_t offset) const;
 
@@ -33,6 +35,7 @@ private:
 
   const log_check& log_;
   std::optional<int> partitions_;
+  bool on_broker_ = false;
   std::multimap<std::uint16_t, log_base> bases_;
   std::set<std::string> poisoned_; // records that were set aside, as their letters say; by key in table set_aside
   std::uint64_t signals_ = 0,

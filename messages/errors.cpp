@@ -33,6 +33,8 @@ std::string_view to_string(errc code) {
   case errc::incompatible: return "incompatible";
   case errc::poison: return "poison";
   case errc::undeliverable: return "undeliverable";
+  case errc::unreachable: return "unreachable";
+  case errc::conflict: return "conflict";
   }
   return "unknown";
 }
@@ -68,18 +70,20 @@ std::string_view explain(errc code) {
   case errc::incompatible: return "The data directory was written with other settings; use those, or a new directory.";
   case errc::poison: return "A stage crashed at this record again and again; please report it, with the letter.";
   case errc::undeliverable: return "A store refuses this row for what is in it; look at the store's own rules.";
+  case errc::unreachable: return "The broker cannot be reached or does not answer; see that it runs, and the network.";
+  case errc::conflict: return "Another writer has been here; find out who, and let one of them write.";
   }
   return "";
 }
 
 bool is_temporary(errc code) {
   return code == errc::io_failure || code == errc::disk_full || code == errc::locked || code == errc::timed_out ||
-         code == errc::overloaded || code == errc::stopped;
+         code == errc::overloaded || code == errc::stopped || code == errc::unreachable;
 }
 
 std::string error_list() {
   std::string out;
-  for (int i = 0; i <= static_cast<int>(errc::undeliverable); ++i) {
+  for (int i = 0; i <= static_cast<int>(errc::conflict); ++i) {
     auto code = static_cast<errc>(i);
     if (explain(code).empty()) continue; // not given out
     out += std::to_string(i) + " " + std::string{to_string(code)} + (is_temporary(code) ? " temporary " : " lasting ") +

@@ -39,6 +39,8 @@ enum class errc : std::uint8_t {
   incompatible = 23,     // operator: the data directory was written with other settings or a newer format
   poison = 30,           // operator: a record at which its stage crashed again and again; set aside
   undeliverable = 31,    // operator: a row that a store refuses for what is in it; set aside
+  unreachable = 32,      // operator: a broker cannot be reached, or does not answer
+  conflict = 33,         // operator: somebody else has written where this node wanted to go on
 };
 
 struct failure {

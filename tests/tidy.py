@@ -63,7 +63,7 @@ LAYERS = {
     "feeds": ["messages/", "feeds/"],
 }
 RUNTIME_SHARED = ["runtime/clock/", "runtime/log/", "runtime/metrics/"]
-RUNTIME_ALSO = {"store": ["runtime/bus/"], "config": ["runtime/bus/"], "models": ["runtime/process/"]}
+RUNTIME_ALSO = {"bus": ["runtime/broker/"], "store": ["runtime/bus/"], "config": ["runtime/bus/"], "models": ["runtime/process/"]}
 LOGIC_MAY = ["messages/value/", "messages/event/", "messages/command/", "messages/schema/", "messages/errors.hpp",
              "messages/field.hpp", "runtime/expression/expression.hpp"]
 
@@ -101,11 +101,13 @@ ANY = ["messages/", "runtime/", "actors/", "cluster/", "cli/", "feeds/"]
 # What is included, where it may be, what to use elsewhere. The first that matches counts; tests/ and bench/ may all.
 ROOMS = [
     (r"simdjson", ["messages/codec/*.cpp", "messages/codec/line_*.hpp"], "messages/codec/line_parser.hpp"),
-    (r"msgpack", ["messages/codec/msgpack.cpp", "runtime/models/worker_frames.cpp"], "messages/codec/msgpack.hpp"),
+    (r"msgpack", ["messages/codec/msgpack.cpp", "runtime/models/worker_frames.cpp", "runtime/bus/journal.cpp"], "messages/codec/msgpack.hpp"),
     (r"rocksdb/", ["runtime/bus/"], "runtime/bus/bus.hpp"),
     (r"yaml-cpp/", ["runtime/config/"], "runtime/config/load.hpp"),
     (r"muParser", ["runtime/expression/expression.cpp"], "runtime/expression/expression.hpp"),
     (r"pqxx/", ["runtime/store/postgres_session.cpp"], "runtime/store/postgres_session.hpp"),
+    (r"hiredis/", ["runtime/broker/redis_*.cpp"], "runtime/broker/broker.hpp"),
+    (r"nats/", ["runtime/broker/nats_*"], "runtime/broker/broker.hpp"),
     (r"boost/", ["runtime/server/"], "runtime/server/server.hpp"),
     (r"spdlog/", ["runtime/log/log.cpp"], "runtime/log/log.hpp"),
     (r"nlohmann/", ["messages/codec/", "cli/", "runtime/store/row_cells.cpp", "runtime/models/model_card.cpp",

@@ -1,0 +1,134 @@
+#include "runtime/broker/nats_session.hpp"
+
+#include "runtime/clock/clock.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace finstream {
+
+namespace {
+
+struct meaning {
+  int code;
+  errc means;
+  const char* advice;
+};
+// By JetStream's own codes, https://github.com/nats-io/nats-server/blob/v2.9.10/server/errors.json
+constexpr meaning of_jetstream[] = {
+  {JSStreamNotFoundErr, errc::not_found, "; open the stream first"},
+  {JSConsumerNotFoundErr, errc::not_found, "; there is no such group"},
+  {JSNoMessageFoundErr, errc::not_found, ""},
+  {JSInsufficientResourcesErr, errc::overloaded, "; give JetStream more room"},
+  {JSMemoryResourcesExceededErr, errc::overloaded, "; give JetStream more memory"},
+  {JSStorageResourcesExceededErr, errc::overloaded, "; give JetStream more room on its disk"},
+  {JSStreamStoreFailedErr, errc::overloaded, "; the stream has reached a limit of its own, or the disk is full"},
+  {JSClusterNotAvailErr, errc::unreachable, "; the cluster has no leader now"},
+  {JSStreamMessageExceedsMaximumErr, errc::invalid_argument, "; the stream has a limit of its own for messages"},
+  {JSNotEnabledErr, errc::incompatible, "; start nats-server with -js"},
+  {JSNotEnabledForAccountErr, errc::incompatible, "; enable JetStream for this account"},
+};
+constexpr meaning of_library[] = {
+  {NATS_CONNECTION_AUTH_FAILED, errc::config_invalid, "; correct user and password in the url"},
+  {NATS_NOT_PERMITTED, errc::config_invalid, "; docs/brokers.md says what a user must be allowed to do"},
+  {NATS_SECURE_CONNECTION_WANTED, errc::config_invalid, "; the server has no TLS: write nats:// in the url"},
+  {NATS_SECURE_CONNECTION_REQUIRED, errc::config_invalid, "; the server wants TLS: write tls:// in the url"},
+  {NATS_SSL_ERROR, errc::config_invalid, "; look at the server's certificate"},
+  {NATS_MAX_PAYLOAD, errc::invalid_argument, "; raise the server's max_payload"},
+  {NATS_NOT_FOUND, errc::not_found, ""},
+  {NATS_NO_RESPONDERS, errc::incompatible, "; JetStream does not answer: start nats-server with -js"},
+};
+
+template <std::size_t Count> const meaning* find(const meaning (&all)[Count], int code) {
+  auto found = std::ranges::find(all, code, &meaning::code);
+  return found == std::end(all) ? nullptr : found;
+}
+
+} // namespace
+
+expected<std::string> check_nats_url(const std::string& url) {
+  std::string shown;
+  for (std::string_view rest{url}; shown.empty() || !rest.empty();) {
+    auto one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    auto scheme = one.substr(0, one.find("://"));
+    auto host = one.substr(std::min(scheme.size() + 3, one.size()));
+    if (auto at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
+    if ((scheme != "nats" && scheme != "tls") || host.empty() || host.starts_with(':'))
+      return fail(errc::invalid_argument,
+                  "the url of NATS is not understood: it is nats://[user:password@]host[:port] or "
+                  "tls://..., or several of these with commas between them");
+    shown += (shown.empty() ? "" : ",") + std::string{scheme} + "://" + std::string{host};
+  }
+  return shown;
+}
+
+nats_session::nats_session(std::string url, std::string shown_url, int connect_timeout_ms, int request_timeout_ms)
+  : url_{std::move(url)}, server_{"NATS at " + shown_url}, connect_timeout_ms_{connect_timeout_ms},
+    request_timeout_ms_{request_timeout_ms} {}
+
+void nats_session::begin(nanoseconds patience) {
+  deadline_ = system_clock().monotonic() + patience + request_timeout_ms_ * millisecond;
+}
+
+std::int64_t nats_session::left_ms() const {
+  return std::max<std::int64_t>((deadline_ - system_clock().monotonic()) / millisecond, 1);
+}
+bool nats_session::is_over() const { return system_clock().monotonic() >= deadline_; }
+
+jsOptions nats_session::options() const {
+  jsOptions out;
+  jsOptions_Init(&out);
+  out.Wait = left_ms();
+  return out;
+}
+
+expected<void> nats_session::connect() {
+  if (connection_ && natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED) return {};
+  context_.reset();
+  connection_.reset();
+  natsOptions* made = nullptr;
+  if (auto status = natsOptions_Create(&made); status != NATS_OK) return failed("connecting", status);
+  std::unique_ptr<natsOptions, nats_deleter<natsOptions_Destroy>> wanted{made};
+  auto timeout = std::min<std::int64_t>(left_ms(), connect_timeout_ms_);
+  natsOptions_SetURL(made, url_.c_str());
+  natsOptions_SetName(made, "finstream");
+  natsOptions_SetTimeout(made, timeout);
+  natsOptions_SetWriteDeadline(made, request_timeout_ms_);
+  natsOptions_SetAllowReconnect(made, false); // at the next call, and not by itself in between
+  natsConnection* connection = nullptr;
+  if (auto status = natsConnection_Connect(&connection, made); status != NATS_OK) return failed("connecting", status);
+  connection_.reset(connection);
+  jsCtx* context = nullptr;
+  auto wait = options();
+  if (auto status = natsConnection_JetStream(&context, connection, &wait); status != NATS_OK)
+    return failed("connecting", status);
+  context_.reset(context);
+  max_payload_bytes_ = static_cast<std::size_t>(natsConnection_GetMaxPayload(connection));
+  ++connects_;
+  return {};
+}
+
+tl::unexpected<failure> nats_session::failed(const std::string& what, natsStatus status, jsErrCode code) {
+  auto* said = nats_GetLastError(nullptr); // of this thread
+  std::string last = said != nullptr && *said != '\0' ? said : natsStatus_GetText(status);
+  auto message = what + " in " + server_ + " failed: " + last;
+  if (auto* means = find(of_jetstream, code)) return fail(means->means, message + means->advice);
+  if (auto* means = find(of_library, status)) return fail(means->means, message + means->advice);
+  if (status == NATS_ERR && code != 0) return fail(errc::incompatible, message);
+  return lost(what, last);
+}
+
+tl::unexpected<failure> nats_session::refused(const std::string& what, int code, const std::string& answer) {
+  auto message = what + " in " + server_ + " failed: " + answer;
+  if (auto* means = find(of_jetstream, code)) return fail(means->means, message + means->advice);
+  return fail(errc::incompatible, message);
+}
+
+tl::unexpected<failure> nats_session::lost(const std::string& what, const std::string& why) {
+  context_.reset();
+  connection_.reset();
+  return fail(errc::unreachable, server_ + " cannot be reached, or does not answer: " + what + ": " + why);
+}
+
+} // namespace finstream
