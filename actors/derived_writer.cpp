@@ -63,7 +63,7 @@ void derived_writer::add_to(transaction& tx, const output& what, timestamp log_t
   tx.commits.push_back({"window", topic::events, partition_, what.dealt_with});
 }
 
-void derived_writer::add_rows(transaction& tx, const derived& item) const {
+void add_rows(transaction& tx, const derived& item) {
   if (auto* x = std::get_if<bar>(&item)) {
     tx.writes.push_back(bar_write(*x));
   } else if (auto* vector = std::get_if<feature_vector>(&item)) {

@@ -19,6 +19,9 @@
 
 namespace finstream {
 
+// The rows of the stores in which it is found again.
+void add_rows(transaction& tx, const derived& item);
+
 class derived_writer {
 public:
   derived_writer(node_context* context, std::uint16_t partition);
@@ -58,7 +61,6 @@ private:
   };
 
   const topic_state& at(derived_topic where) const { return topics_[static_cast<std::size_t>(where)]; }
-  void add_rows(transaction& tx, const derived& item) const;
   void count(const derived& item);
   void count_bar(const bar& x);
   void count_rejected(const output& what);

@@ -8,11 +8,6 @@ namespace finstream {
 
 namespace {
 
-struct saved_base {
-  log_base base;
-  stage_states states;
-};
-
 // What comes of the events, and where each topic of it begins at the base.
 std::array<std::pair<topic, std::uint64_t*>, 4> topics_of(log_base& x) {
   return {{{topic::bars, &x.next_bar},
@@ -36,19 +31,14 @@ std::string pack(const log_base& base, const stage_states& states) {
 }
 
 // Null: the slot is free.
-expected<std::optional<saved_base>> read_base(const bus& log, std::uint16_t partition, std::size_t slot) {
+expected<std::optional<std::pair<log_base, stage_states>>> read_base(const bus& log, std::uint16_t partition,
+                                                                     std::size_t slot) {
   auto saved = log.get(stage_table, base_key(partition, slot));
   if (!saved) return tl::unexpected{saved.error()};
   if (!*saved) return std::nullopt;
-  byte_reader in{**saved};
-  saved_base out;
-  out.base.log_ts.ns = in.signed_number();
-  out.base.offset = in.number();
-  for (auto* next : {&out.base.next_bar, &out.base.next_rejected, &out.base.next_features, &out.base.next_signal})
-    *next = in.number();
-  for (auto* x : {&out.states.window, &out.states.features, &out.states.inference}) *x = in.text();
-  if (!in.done()) return fail(errc::corrupt_record, "a place where the log may begin cannot be read");
-  return out;
+  auto base = unpack_base(**saved);
+  if (!base) return tl::unexpected{base.error()};
+  return std::move(*base);
 }
 
 // The lines of events that are no longer there go with them. A record of lines has the time of its events.
@@ -70,11 +60,25 @@ expected<void> trim_lines(bus& log, std::uint16_t partition) {
 
 } // namespace
 
+bool is_base_key(std::string_view key) { return key.starts_with("base/"); }
+
+expected<std::pair<log_base, stage_states>> unpack_base(std::string_view bytes) {
+  byte_reader in{bytes};
+  log_base base;
+  stage_states states;
+  base.log_ts.ns = in.signed_number();
+  base.offset = in.number();
+  for (auto* next : {&base.next_bar, &base.next_rejected, &base.next_features, &base.next_signal}) *next = in.number();
+  for (auto* x : {&states.window, &states.features, &states.inference}) *x = in.text();
+  if (!in.done()) return fail(errc::corrupt_record, "a place where the log may begin cannot be read");
+  return std::pair{base, std::move(states)};
+}
+
 expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset) {
   for (std::size_t slot = 0; slot < retention::slots; ++slot) {
     auto saved = read_base(log, partition, slot);
     if (!saved) return tl::unexpected{saved.error()};
-    if (*saved && (*saved)->base.offset == offset) return std::pair{(*saved)->base, std::move((*saved)->states)};
+    if (*saved && (*saved)->first.offset == offset) return std::pair{(*saved)->first, std::move((*saved)->second)};
   }
   return fail(errc::trimmed, "partition " + std::to_string(partition) + ": the log begins at offset " +
                                std::to_string(offset) + ", and what the stage was there is not known");
@@ -88,8 +92,9 @@ expected<std::optional<std::pair<log_base, stage_states>>> find_base_before(cons
   for (std::size_t slot = 0; slot < retention::slots; ++slot) {
     auto saved = read_base(log, partition, slot);
     if (!saved) return tl::unexpected{saved.error()};
-    if (!*saved || (*saved)->base.log_ts >= at || (*saved)->base.offset < range->head) continue;
-    if (!newest || (*saved)->base.offset > newest->first.offset) newest = {(*saved)->base, std::move((*saved)->states)};
+    if (!*saved || (*saved)->first.log_ts >= at || (*saved)->first.offset < range->head) continue;
+    if (!newest || (*saved)->first.offset > newest->first.offset)
+      newest = {(*saved)->first, std::move((*saved)->second)};
   }
   return newest;
 }
@@ -98,7 +103,7 @@ expected<void> log_trimmer::recover() {
   for (std::size_t slot = 0; slot < retention::slots; ++slot) {
     auto saved = read_base(log_, partition_, slot);
     if (!saved) return tl::unexpected{saved.error()};
-    if (*saved) kept_.put(slot, (*saved)->base);
+    if (*saved) kept_.put(slot, (*saved)->first);
   }
   return {};
 }

@@ -11,6 +11,10 @@
 
 namespace finstream {
 
+// Of a row of the table of stages, whose key this is. Errors: corrupt_record.
+bool is_base_key(std::string_view key);
+expected<std::pair<log_base, stage_states>> unpack_base(std::string_view bytes);
+
 // The base at `offset`, and the stages as they were there. Errors: trimmed, if there is none; those of the log.
 expected<std::pair<log_base, stage_states>> load_base(const bus& log, std::uint16_t partition, std::uint64_t offset);
 

@@ -64,14 +64,16 @@ void window_state::recover() {
 // Nothing if there is none of use. The log is the truth: without a snapshot it is only a longer way.
 std::optional<stage_states> window_state::load_snapshot() {
   auto saved = context_->log->get(stage_table, snapshot_key(partition_));
-  if (!saved || !*saved) return std::nullopt;
-  auto [offset, states] = unpack_snapshot(**saved);
-  if (states.window.empty()) return std::nullopt;
-  if (auto loaded = partition_stages{}.load(states); !loaded) {
-    log::warning(path_, "the checkpoint at offset {} cannot be used ({}): going over the whole log", offset,
-                 loaded.error().message);
+  auto useless = [&](const std::string& why) {
+    log::warning(path_, "the checkpoint cannot be used ({}): going over the whole log", why);
     return std::nullopt;
-  }
+  };
+  if (!saved) return useless(saved.error().message);
+  if (!*saved) return std::nullopt;
+  auto [offset, states] = unpack_snapshot(**saved);
+  if (pack_snapshot(offset, states) != **saved) return useless("its bytes are not what was written");
+  if (states.window.empty()) return std::nullopt;
+  if (auto loaded = partition_stages{}.load(states); !loaded) return useless(loaded.error().message);
   ensure(stage_.load(states.window).has_value(), "a state that could be loaded can be loaded again");
   next_ = snapshot_at_ = offset;
   return states;

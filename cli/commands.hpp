@@ -34,6 +34,7 @@ void add_backfill(CLI::App& app, chosen_command& chosen);
 void add_config(CLI::App& app, chosen_command& chosen);
 void add_dlq(CLI::App& app, chosen_command& chosen);
 void add_doctor(CLI::App& app, chosen_command& chosen);
+void add_verify(CLI::App& app, chosen_command& chosen);
 void add_reference(CLI::App& app, chosen_command& chosen);
 
 // "1 feed", "2 feeds".

@@ -12,6 +12,9 @@
 
 namespace finstream {
 
+// A replay looks up every row: where the tables' indexes do not fit, each look-up reads megabytes of them again.
+constexpr std::size_t reading_cache_bytes = 128u << 20;
+
 std::string counted(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -50,6 +53,7 @@ expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
   embedded_bus_options options;
   options.directory = config.data_directory;
   options.read_only = true;
+  options.cache_bytes = reading_cache_bytes;
   return open_embedded_bus(options);
 }
 
@@ -96,6 +100,7 @@ int main(int argc, char** argv) {
   add_backfill(app, chosen);
   add_config(app, chosen);
   add_doctor(app, chosen);
+  add_verify(app, chosen);
   add_reference(app, chosen);
   add_dlq(app, chosen);
   app.set_version_flag("--version", std::string{"finstream "} + FINSTREAM_VERSION);

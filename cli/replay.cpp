@@ -78,22 +78,13 @@ expected<void> run_paced(replays& all, double speed, const std::uint64_t& printe
   }
 }
 
-expected<void> run_to_end(partition_replay& x) {
-  for (;;) {
-    auto due = x.next_log_ts();
-    if (!due) return tl::unexpected{due.error()};
-    if (!*due) return {};
-    if (auto done = x.step(); !done) return done;
-  }
-}
-
 expected<void> run_at_once(replays& all, unsigned threads) {
   std::mutex mutex;
   std::atomic<std::size_t> next{0};
   expected<void> outcome;
   auto work = [&] {
     for (auto p = next++; p < all.size(); p = next++)
-      if (auto done = run_to_end(all[p]); !done) {
+      if (auto done = all[p].run(); !done) {
         std::lock_guard lock{mutex};
         outcome = done;
       }
@@ -139,9 +130,7 @@ int replay(const options& o) {
   if (!config) return report(config.error());
   auto log = open_for_reading(*config);
   if (!log) return report(log.error());
-  auto partitions = config->partitions;
-  if (auto saved = (*log)->get("node", "partitions"); saved && *saved)
-    partitions = static_cast<int>(offset_from_text(**saved));
+  auto partitions = partitions_of(**log, config->partitions);
   if (o.models && !o.verify) return ask_models_again(*config, **log, partitions);
   auto run = begin_job(job_kind::replay, "replay", system_clock().now(), semantic_hash(*config));
   std::unique_ptr<side_topic> into;

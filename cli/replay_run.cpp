@@ -4,7 +4,9 @@
 #include "messages/codec/line_parser.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "runtime/store/bar_store.hpp"
+#include "runtime/store/feature_store.hpp"
 #include "runtime/store/letter_store.hpp"
+#include "runtime/store/signal_store.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -46,7 +48,8 @@ void replay_outcome::differ(std::string what) {
 
 void replay_outcome::add(replay_outcome&& x) {
   events += x.events, records += x.records, bars += x.bars, vectors += x.vectors, signals += x.signals;
-  differences += x.differences, stored_bars += x.stored_bars;
+  differences += x.differences;
+  stored_bars += x.stored_bars, stored_vectors += x.stored_vectors, stored_signals += x.stored_signals;
   aside += x.aside;
   told.insert(told.end(), x.told.begin(), x.told.end());
 }
@@ -85,7 +88,10 @@ expected<void> compare_with_store(replay_outcome& out, const bus& log, const der
     out.differ("the store lacks what the replay gives: " + name());
   else if (**stored != *row->value)
     out.differ("the store differs from the replay, which gives: " + name());
-  if (*stored && std::holds_alternative<bar>(made)) ++out.stored_bars;
+  if (*stored)
+    ++(std::holds_alternative<bar>(made)              ? out.stored_bars
+       : std::holds_alternative<feature_vector>(made) ? out.stored_vectors
+                                                      : out.stored_signals);
   return {};
 }
 
@@ -151,7 +157,26 @@ expected<void> partition_replay::begin() {
        {std::pair{topic::bars, where.next_bar}, std::pair{topic::features, where.next_features},
         std::pair{topic::signals, where.next_signal}, std::pair{topic::rejected, where.next_rejected}})
     stored_.emplace(what, derived_walk{log_, what, partition_, from});
+  return find_checkpoint();
+}
+
+// A checkpoint that cannot be read stands at 0 and holds nothing: whoever starts goes over the log from its head.
+expected<void> partition_replay::find_checkpoint() {
+  auto saved = plan_.verify && plan_.what.is_all() ? log_.get(stage_table, snapshot_key(partition_))
+                                                   : expected<std::optional<std::string>>{};
+  if (!saved) return tl::unexpected{saved.error()};
+  if (*saved) checkpoint_ = unpack_snapshot(**saved);
+  compare_checkpoint();
   return {};
+}
+
+// The stages are to be now what they were when they were saved.
+void partition_replay::compare_checkpoint() {
+  if (!checkpoint_ || checkpoint_->first > next_) return;
+  if (checkpoint_->first == next_ && !checkpoint_->second.window.empty() && stages_.save() != checkpoint_->second)
+    out_.differ(fmt::format("the checkpoint of partition {} at offset {} is not what the events before it give",
+                            partition_, next_));
+  checkpoint_.reset();
 }
 
 expected<bool> partition_replay::fill() {
@@ -172,7 +197,18 @@ expected<std::optional<timestamp>> partition_replay::next_log_ts() {
 
 expected<void> partition_replay::step() {
   next_ = records_[at_].next();
-  return take(std::move(records_[at_++]));
+  auto taken = take(std::move(records_[at_++]));
+  if (taken) compare_checkpoint();
+  return taken;
+}
+
+expected<void> partition_replay::run() {
+  for (;;) {
+    auto due = next_log_ts();
+    if (!due) return tl::unexpected{due.error()};
+    if (!*due) return {};
+    if (auto done = step(); !done) return done;
+  }
 }
 
 expected<replay_outcome> partition_replay::finish() {
@@ -250,23 +286,53 @@ expected<void> partition_replay::find_surplus() {
   return {};
 }
 
+std::uint64_t head_of(std::string_view symbol, const std::vector<std::uint64_t>& heads) {
+  auto partitions = static_cast<std::uint32_t>(heads.size());
+  return std::max(heads[partition_of(symbol, partitions)], heads[partition_of(traded(symbol), partitions)]);
+}
+
 void count_store(const bus& log, replay_outcome& all, const std::vector<std::uint64_t>& heads,
                  const replay_selection& what) {
-  auto head_of = [&](std::string_view symbol) {
-    return heads[partition_of(symbol, static_cast<std::uint32_t>(heads.size()))];
+  // A table's rows that are of events in the log, and of what was asked for.
+  auto count = [&](const char* table, auto read, auto time, std::uint64_t given, const char* name) {
+    std::uint64_t rows = 0;
+    std::optional<failure> failed;
+    auto scanned = log.scan(table, {}, {}, [&](std::string_view, std::string_view value) {
+      auto stored = read(value);
+      if (!stored) return failed = stored.error(), false;
+      if (stored->last_offset >= head_of(stored->symbol, heads) && what.holds((*stored).*time, stored->symbol)) ++rows;
+      return true;
+    });
+    if (!scanned) failed = scanned.error();
+    if (failed) return all.differ(failed->message);
+    for (auto i = given; i < rows; ++i) all.differ(fmt::format("the store has {} that the replay does not give", name));
   };
-  std::uint64_t rows = 0;
-  std::optional<failure> failed;
-  auto scanned = scan_all_bars(log, [&](std::string_view, std::string_view value) {
-    auto stored = bar_from_msgpack(value);
-    if (!stored) return failed = stored.error(), false;
-    auto head = std::max(head_of(stored->symbol), head_of(traded(stored->symbol)));
-    if (stored->last_offset >= head && what.holds(stored->start, stored->symbol)) ++rows;
-    return true;
-  });
-  if (!scanned) failed = scanned.error();
-  if (failed) return all.differ(failed->message);
-  for (auto i = all.stored_bars; i < rows; ++i) all.differ("the bar store has a bar that the replay does not give");
+  count(bars_table, bar_from_msgpack, &bar::start, all.stored_bars, "a bar");
+  count(features_table, feature_vector_from_msgpack, &feature_vector::start, all.stored_vectors, "a feature vector");
+  count(signals_table, signal_from_msgpack, &signal::ts, all.stored_signals, "a signal");
+}
+
+int partitions_of(const bus& log, int otherwise) {
+  auto saved = log.get("node", "partitions");
+  return saved && *saved ? static_cast<int>(offset_from_text(**saved)) : otherwise;
+}
+
+expected<replay_outcome> compare_all(const bus& log, int partitions) {
+  replay_plan plan;
+  plan.verify = true;
+  replay_outcome all;
+  std::vector<std::uint64_t> heads;
+  for (int p = 0; p < partitions; ++p) {
+    partition_replay part{log, static_cast<std::uint16_t>(p), plan};
+    if (auto begun = part.begin(); !begun) return tl::unexpected{begun.error()};
+    if (auto done = part.run(); !done) return tl::unexpected{done.error()};
+    auto one = part.finish();
+    if (!one) return tl::unexpected{one.error()};
+    heads.push_back(one->head);
+    all.add(std::move(*one));
+  }
+  count_store(log, all, heads, plan.what);
+  return all;
 }
 
 } // namespace finstream

@@ -31,8 +31,9 @@ struct replay_selection {
 struct replay_outcome {
   std::uint64_t events = 0, records = 0, bars = 0, vectors = 0, signals = 0;
   std::uint64_t differences = 0;
-  std::uint64_t stored_bars = 0; // bars that the bar store holds as they were made
-  std::uint64_t head = 0;        // of one partition's log
+  // Rows that the stores hold of what came.
+  std::uint64_t stored_bars = 0, stored_vectors = 0, stored_signals = 0;
+  std::uint64_t head = 0; // of one partition's log
   side_counts aside;
   std::vector<std::string> told;
 
@@ -75,6 +76,7 @@ public:
   // The log time of the next record; nothing at the end.
   expected<std::optional<timestamp>> next_log_ts();
   expected<void> step();
+  expected<void> run(); // to the end
   expected<replay_outcome> finish();
 
 private:
@@ -84,6 +86,8 @@ private:
   expected<void> take(const derived& item);
   void compare_next(const new_record& made, bool counts);
   expected<void> find_surplus();
+  expected<void> find_checkpoint();
+  void compare_checkpoint();
 
   const bus& log_;
   std::uint16_t partition_;
@@ -94,13 +98,22 @@ private:
   std::vector<record> records_;
   std::size_t at_ = 0;
   std::map<topic, derived_walk> stored_;
+  std::optional<std::pair<std::uint64_t, stage_states>> checkpoint_; // until the replay has come to it
   replay_outcome out_;
 };
 
-// Every bar that the replay gives has been looked up: what the store holds beyond these, the replay did not give. Bars
+// Every row that the replay gives has been looked up: what the stores hold beyond these, the replay did not give. Rows
 // of events older than the log are left out; `heads` says, by partition, where it begins. The bars of a quote have the
 // symbol with .BID or .ASK, and lie with the symbol's own.
 void count_store(const bus& log, replay_outcome& all, const std::vector<std::uint64_t>& heads,
                  const replay_selection& what);
+
+// Where the log of a series begins.
+std::uint64_t head_of(std::string_view symbol, const std::vector<std::uint64_t>& heads);
+
+// How many the log was made with; `otherwise` where it does not say.
+int partitions_of(const bus& log, int otherwise);
+// The whole log against all that is stored, one partition after the other. Errors: those of the log and the stages.
+expected<replay_outcome> compare_all(const bus& log, int partitions);
 
 } // namespace finstream

@@ -3,6 +3,7 @@
 #include "runtime/bus/journal.hpp"
 #include "runtime/bus/rules.hpp"
 
+#include <charconv>
 #include <fmt/format.h>
 
 namespace finstream {
@@ -38,6 +39,17 @@ std::string place(topic where, std::uint16_t partition) { return fmt::format("{}
 std::optional<topic> parse_topic(std::string_view name) {
   for (std::uint16_t value = 1; to_string(static_cast<topic>(value)) != "unknown"; ++value)
     if (to_string(static_cast<topic>(value)) == name) return static_cast<topic>(value);
+  return std::nullopt;
+}
+
+std::optional<std::pair<topic, std::uint16_t>> parse_place(std::string_view name) {
+  auto slash = name.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  auto where = parse_topic(name.substr(0, slash));
+  std::uint16_t partition = 0;
+  const auto* end = name.data() + name.size();
+  auto [stop, error] = std::from_chars(name.data() + slash + 1, end, partition);
+  if (where && error == std::errc{} && stop == end) return std::pair{*where, partition};
   return std::nullopt;
 }
 
@@ -97,7 +109,7 @@ expected<void> check_start(topic where, std::uint16_t partition, std::uint64_t o
 
 tl::unexpected<failure> corrupt_at(topic where, std::uint16_t partition, std::uint64_t offset,
                                    std::string_view reason) {
-  return fail(errc::corrupt_record, fmt::format("record of {} at {}: {}; check the disk and restore the data directory",
+  return fail(errc::corrupt_record, fmt::format("record of {} at {}: {}; `finstream verify` says what can be done",
                                                 place(where, partition), offset, reason));
 }
 

@@ -3,7 +3,6 @@
 #include "runtime/bus/rules.hpp"
 #include "runtime/clock/clock.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -16,18 +15,7 @@ namespace {
 constexpr std::uint64_t format_version = 1; // of the directory as a whole; record_codec has its own
 constexpr int read_only_attempts = 200;     // see try_to_open()
 constexpr nanoseconds read_only_pause = 10 * millisecond;
-
-// "events/0" back into its parts.
-std::optional<std::pair<topic, std::uint16_t>> parse_place(const std::string& name) {
-  auto slash = name.find('/');
-  if (slash == std::string::npos) return std::nullopt;
-  auto where = parse_topic(std::string_view{name}.substr(0, slash));
-  std::uint16_t partition = 0;
-  const auto* end = name.data() + name.size();
-  auto [stop, error] = std::from_chars(name.data() + slash + 1, end, partition);
-  if (where && error == std::errc{} && stop == end) return std::pair{*where, partition};
-  return std::nullopt;
-}
+constexpr int read_only_patience = 10; // of these, with damage that stays
 
 // The name and length of RocksDB's list of files, which only grows or is begun anew.
 std::string manifest_state(const std::string& directory) {
@@ -60,6 +48,12 @@ expected<std::unique_ptr<bus>> embedded_bus::open(const embedded_bus_options& op
   std::unique_ptr<embedded_bus> self{new embedded_bus{options}};
   std::error_code error;
   self->recovery_.created = !fs::exists(options.directory + "/CURRENT", error);
+  if (self->recovery_.created)
+    if (auto left = files_of_log(options.directory); !left.empty())
+      return fail(errc::corrupt_record,
+                  fmt::format("open of the log in {}: its file CURRENT is missing, and {} other files of a log are "
+                              "there, such as {}; `finstream verify --repair` puts it back",
+                              options.directory, left.size(), left.front()));
   if (self->recovery_.created && options.read_only)
     return fail(errc::not_found, fmt::format("open of the log in {}: there is none", options.directory));
   if (!options.read_only) fs::create_directories(options.directory, error);
@@ -100,9 +94,14 @@ void embedded_bus::close_database() {
 
 expected<void> embedded_bus::open_database(access wanted) {
   rocksdb::Status status;
+  std::string last;
+  int unchanged = 0; // attempts that met damage, while nobody wrote
   for (int attempt = 0; attempt < (wanted == access::read_only ? read_only_attempts : 1); ++attempt) {
     if (attempt > 0) pause(read_only_pause);
     auto before = manifest_state(options_.directory);
+    unchanged = status.IsCorruption() && before == last ? unchanged + 1 : 0;
+    if (unchanged == read_only_patience) break;
+    last = before;
     if (auto fit = try_to_open(wanted, status); !fit) return fit;
     // Beside a running node: if it has dropped a write-ahead log meanwhile, for a sorted file that was not listed yet
     // when the list was read, then what was opened has a hole. Each such step changes the list.
@@ -170,7 +169,12 @@ expected<void> embedded_bus::open_failure(const rocksdb::Status& status) const {
                 fmt::format("open of the log in {}: {} has it open; stop that one, or give this node a data "
                             "directory of its own",
                             options_.directory, holder_of(options_.directory, status)));
-  return tl::unexpected(to_failure(status, fmt::format("open of the log in {}", options_.directory)));
+  auto what = fmt::format("open of the log in {}", options_.directory);
+  // A file that is named and is not there.
+  if (status.IsPathNotFound() || status.subcode() == rocksdb::Status::SubCode::kPathNotFound)
+    return fail(errc::corrupt_record,
+                fmt::format("{}: {}; `finstream verify` says what can be done", what, status.ToString()));
+  return tl::unexpected(to_failure(status, what));
 }
 
 expected<void> embedded_bus::read_identity() {
@@ -279,7 +283,7 @@ expected<void> embedded_bus::recover_groups(std::vector<std::string>& notes) {
 
 void embedded_bus::hear_witness() {
   if (recovery_.created || options_.read_only) return; // beside a running node it is ahead of what was read
-  auto [level, promises] = witness::hear(options_.directory, recovery_.epoch);
+  auto [level, promises, silence] = witness::hear(options_.directory, recovery_.epoch);
   for (const auto& x : promises) {
     auto* in = find(x.where, x.partition);
     auto next = in ? in->next.load() : 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
@@ -127,7 +128,7 @@ failure to_failure(const rocksdb::Status& status, const std::string& what) {
   if (status.IsNoSpace()) return {errc::disk_full, fmt::format("{}: {}; free some space", what, status.ToString())};
   if (status.IsCorruption())
     return {errc::corrupt_record,
-            fmt::format("{}: {}; check the disk and restore the data directory", what, status.ToString())};
+            fmt::format("{}: {}; `finstream verify` says what can be done", what, status.ToString())};
   return {errc::io_failure, fmt::format("{}: {}", what, status.ToString())};
 }
 
@@ -135,6 +136,20 @@ bool is_locked(const rocksdb::Status& status) {
   auto text = status.ToString();
   return status.IsIOError() &&
          (text.find("lock file") != std::string::npos || text.find("lock hold by") != std::string::npos);
+}
+
+std::vector<std::string> files_of_log(const std::string& directory) {
+  std::vector<std::string> found;
+  std::error_code unreadable; // is said by what follows
+  for (std::filesystem::directory_iterator i{directory, unreadable}, end; !unreadable && i != end;
+       i.increment(unreadable)) {
+    auto name = i->path().filename().string();
+    auto digits = std::find_if_not(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    auto rest = std::string_view{name}.substr(static_cast<std::size_t>(digits - name.begin()));
+    if (name == "witness" || (digits != name.begin() && (rest == ".sst" || rest == ".log"))) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 std::string holder_of(const std::string& directory, const rocksdb::Status& status) {

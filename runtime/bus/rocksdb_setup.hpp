@@ -53,6 +53,10 @@ struct rocksdb_setup {
 rocksdb_setup set_up_rocksdb(const embedded_bus_options& options, std::shared_ptr<watcher> listener);
 void make_read_only(rocksdb::DBOptions& options);
 
+// The names of those files that only a log that was written to has, sorted: where they are and CURRENT is not, RocksDB
+// would begin a new log and delete them.
+std::vector<std::string> files_of_log(const std::string& directory);
+
 // The process that holds the lock on `directory`, as far as it can be known: "process 4711".
 std::string holder_of(const std::string& directory, const rocksdb::Status& status);
 bool is_locked(const rocksdb::Status& status);

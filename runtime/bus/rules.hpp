@@ -3,11 +3,15 @@
 
 #include "runtime/bus/bus.hpp"
 
+#include <utility>
+
 namespace finstream {
 
 // "events/0"
 std::string place(topic where, std::uint16_t partition);
 std::optional<topic> parse_topic(std::string_view name);
+// "events/0" back into its parts.
+std::optional<std::pair<topic, std::uint16_t>> parse_place(std::string_view name);
 
 // What can be seen of a transaction without looking at the log. Errors: invalid_argument.
 expected<void> check_shape(const transaction& tx);

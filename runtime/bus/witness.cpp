@@ -40,12 +40,15 @@ std::uint64_t stamp(std::uint64_t epoch, durability level) { return epoch << 8 |
 
 witness::testimony witness::hear(const std::string& directory, std::uint64_t epoch) {
   testimony result;
+  auto silent = [&](std::string why) { return result.silence = std::move(why), result; };
   auto read = std::make_unique<page>();
   std::ifstream in{path_in(directory), std::ios::binary};
-  if (!in.read(reinterpret_cast<char*>(read.get()), sizeof(page))) return result;
+  if (!in) return silent("it is not there");
+  if (!in.read(reinterpret_cast<char*>(read.get()), sizeof(page))) return silent("it is shorter than it must be");
   auto level = read->head.epoch_and_level & 0xff;
-  if (read->head.magic != magic || read->head.epoch_and_level >> 8 != epoch) return result;
-  if (level > static_cast<std::uint64_t>(durability::batch)) return result;
+  if (read->head.magic != magic) return silent("its first bytes are not those of a witness");
+  if (read->head.epoch_and_level >> 8 != epoch) return silent("it is that of another log");
+  if (level > static_cast<std::uint64_t>(durability::batch)) return silent("its level is unknown");
   result.level = static_cast<durability>(level);
   for (const auto& x : read->slots) {
     auto where = static_cast<topic>(x.place >> 16);

@@ -23,6 +23,7 @@ public:
   struct testimony {
     durability level = durability::none;
     std::vector<promise> promises;
+    std::string silence; // why it has nothing to say, if that is so
   };
   static testimony hear(const std::string& directory, std::uint64_t epoch);
 

@@ -22,11 +22,12 @@ finstream_suites(test_bus
          bus_brokered:runtime/bus_brokered_test.cpp
          ${bus_suites}
          bus_recovery:runtime/bus_recovery_test.cpp
+         bus_check:runtime/bus_check_test.cpp
          bus_operation:runtime/bus_operation_test.cpp
          bus_disk_full:runtime/bus_disk_full_test.cpp)
 add_dependencies(test_bus bus_writer)
 target_compile_definitions(test_bus PRIVATE FINSTREAM_BUS_WRITER="$<TARGET_FILE:bus_writer>")
-foreach(suite bus_embedded_none bus_embedded_interval bus_embedded_batch bus_recovery bus_operation bus_disk_full)
+foreach(suite bus_embedded_none bus_embedded_interval bus_embedded_batch bus_recovery bus_check bus_operation bus_disk_full)
   set_tests_properties(${suite} PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/runtime/bus_tsan.supp")
 endforeach()

@@ -94,6 +94,7 @@ class Node:
         self.settings = {"version": 1, "data_directory": os.path.join(self.directory, "data"),
                          "gateway": {"port": 0, "crash_hook": True}}
         self.change(feeds, **settings)
+        self.environment = {}  # of the node and its feeds, beside our own
         self.process = None
         self.port = 0
         self.starts = 0
@@ -131,7 +132,7 @@ class Node:
         self.log_path = os.path.join(self.directory, f"node-{self.starts}.log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([self.programs.node, "run", "--config", self.config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+                                            stdout=log, stderr=log, env={**os.environ, **self.environment})
         _started.append(self.process)
         if wait:
             self.wait_ready()

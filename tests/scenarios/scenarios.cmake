@@ -42,3 +42,9 @@ finstream_scenario(letters_retry 180 letters.py retry)
 add_executable(poison_writer scenarios/poison_writer.cpp)
 target_link_libraries(poison_writer PRIVATE finstream_bus)
 finstream_scenario(backfill_of_a_day 600 backfill.py)
+
+# Damages logs behind the node's back, for the scenario of damage.
+add_executable(damage_writer scenarios/damage_writer.cpp)
+target_link_libraries(damage_writer PRIVATE finstream_store RocksDB::rocksdb-shared)
+finstream_scenario(damage 600 damage.py)
+finstream_scenario(crash_rounds 300 crash_rounds.py --rounds 10)
