@@ -220,6 +220,31 @@ CAF_TEST(a password and a user are asked for and given) {
   CAF_CHECK_EQUAL(must(node->ends(stream)).messages, 1u);
 }
 
+CAF_TEST(a user needs no more permissions than the documentation says) {
+  redis_server server{{"--user", "node", "on", ">secret", "~finstream:*", "+@connection", "+@stream", "+@scripting",
+                       "+info", "+type", "+unlink", "--user", "clerk", "on", ">secret", "~*", "+@connection", "+info"}};
+  auto at = "@127.0.0.1:" + std::to_string(server.process.port());
+  auto node = client_of("redis://node:secret" + at, 300);
+  must(node->open_stream(stream));
+  must(node->ensure_group(stream, "g"));
+  must(node->publish(stream, {}, transactions(1, 2)));
+  CAF_CHECK_EQUAL(text(must(node->read(stream, {}, 9, no_limit))), "1 2");
+  CAF_CHECK_EQUAL(text(must(node->take(stream, "g", "c", 9, second))), "1 2");
+  must(node->keep(stream, "g", "c", numbers(1, 1)));
+  must(node->acknowledge(stream, "g", numbers(1, 2)));
+  CAF_CHECK(must(node->claim_stale(stream, "g", "c", 9)).messages.empty());
+  CAF_CHECK_EQUAL(must(node->forget_idle_consumers(stream, "g", 0)), 1u);
+  must(node->trim(stream, {2, 0}));
+  server.process.freeze();
+  CAF_CHECK(code_of(node->health()) == errc::unreachable);
+  server.process.thaw();
+  must(node->health()); // on a new connection, which ends the old
+  must(node->remove_stream(stream));
+  auto refused = client_of("redis://clerk:secret" + at)->open_stream(stream);
+  CAF_CHECK(code_of(refused) == errc::config_invalid);
+  CAF_CHECK(message_of(refused).find("docs/brokers.md") != std::string::npos);
+}
+
 CAF_TEST(where nobody listens nothing is waited for) {
   auto client = client_of("redis://127.0.0.1:" + std::to_string(free_port()), 5000);
   auto began = system_clock().monotonic();
