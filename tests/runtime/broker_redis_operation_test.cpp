@@ -221,8 +221,9 @@ CAF_TEST(a password and a user are asked for and given) {
 }
 
 CAF_TEST(a user needs no more permissions than the documentation says) {
-  redis_server server{{"--user", "node", "on", ">secret", "~finstream:*", "+@connection", "+@stream", "+@scripting",
-                       "+info", "+type", "+unlink", "--user", "clerk", "on", ">secret", "~*", "+@connection", "+info"}};
+  redis_server server{{"--user", "node", "on", ">secret", "~finstream:*", "+@connection", "+@transaction", "+@stream",
+                       "+@scripting", "+info", "+type", "+unlink", "--user", "clerk", "on", ">secret", "~*",
+                       "+@connection", "+info"}};
   auto at = "@127.0.0.1:" + std::to_string(server.process.port());
   auto node = client_of("redis://node:secret" + at, 300);
   must(node->open_stream(stream));
