@@ -46,7 +46,7 @@ CAF_TEST(a server that is killed and started again is gone on with) {
   CAF_CHECK_EQUAL(text(must(client->ends(stream)).last), "3.0");
   must(client->publish(stream, message_number{3, 0}, transactions(4, 4))); // with scripts that it has forgotten
   CAF_CHECK_EQUAL(read(), "1 2 3 4");
-  CAF_CHECK_EQUAL(must(client->groups(stream)).at(0).pending, 1u);
+  CAF_CHECK(must(client->groups(stream)).at(0).pending == 1u);
   CAF_CHECK_EQUAL(text(must(client->take(stream, "g", "c", 9, second))), "3 4");
   CAF_CHECK_EQUAL(client->statistics().connects, 2u);
   CAF_CHECK_EQUAL(client->statistics().failures, 1u);
