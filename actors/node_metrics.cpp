@@ -35,6 +35,8 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   features_update_seconds(), inference_seconds("rules");
   lateness_seconds(), write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
+  for (auto* type : {"events", "outputs"}) published(type), publish_latency_ms(type), serialize_bytes(type);
+  set_buffer({}, {});
   in_
     .make_gauge("g6_stream_event_schema_hash_info", "Hash of the schemas of all events; the value is 1.", {"hash"},
                 {schema_hash})
@@ -43,7 +45,7 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
 
 counter& node_metrics::events_ingested(const std::string& feed) {
   return in_.make_counter("stream_events_ingested_total", "Events read from feeds.", {"bus", "topic", "provider"},
-                          {"embedded", "events", feed});
+                          {driver_, "events", feed});
 }
 counter& node_metrics::feed_lines(const std::string& feed) {
   return in_.make_counter("finstream_feed_lines_total", "Lines read from feeds.", {"feed"}, {feed});
@@ -205,6 +207,33 @@ gauge& node_metrics::written_bytes() {
 }
 gauge& node_metrics::appended_bytes() {
   return in_.make_gauge("finstream_log_appended_bytes", "Bytes of records given to the log by this process.");
+}
+
+// ---- of a log on a broker
+
+counter& node_metrics::published(const std::string& type) {
+  return in_.make_counter("g6_stream_publish_total", "Events that the broker has acknowledged, by side of the log.",
+                          {"type"}, {type});
+}
+histogram& node_metrics::publish_latency_ms(const std::string& type) {
+  return in_.make_histogram("g6_stream_publish_latency_ms", "How long the broker took for one batch.",
+                            latency_bounds_ms(), {"type"}, {type});
+}
+histogram& node_metrics::serialize_bytes(const std::string& type) {
+  return in_.make_histogram("g6_stream_serialize_bytes", "Bytes of an entry: what one transaction comes to.",
+                            {100, 300, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7}, {"type"}, {type});
+}
+void node_metrics::set_buffer(const buffer_state& x, timestamp now) {
+  auto set = [&](const char* name, const char* help, double value) { in_.make_gauge(name, help).set(value); };
+  set("finstream_broker_up", "1 while the broker takes what it is sent.", x.up ? 1 : 0);
+  set("finstream_broker_outages", "Times the broker was lost, since the node started.", static_cast<double>(x.outages));
+  set("finstream_broker_sent_again_entries", "Entries that the broker had acknowledged and forgotten, sent again.",
+      static_cast<double>(x.sent_again));
+  set("finstream_buffer_entries", "Entries on this disk that wait for the broker.", static_cast<double>(x.entries));
+  set("finstream_buffer_events", "Events in them.", static_cast<double>(x.events));
+  set("finstream_buffer_bytes", "Their bytes.", static_cast<double>(x.bytes));
+  set("finstream_buffer_oldest_seconds", "For how long the oldest of them has waited.",
+      x.oldest ? static_cast<double>(now - *x.oldest) / 1e9 : 0);
 }
 
 } // namespace finstream

@@ -2,6 +2,7 @@
 // list in docs/metrics.md, printed from a registry on which `declare` was called, is complete.
 #pragma once
 
+#include "runtime/bus/brokered_bus.hpp"
 #include "runtime/metrics/metrics.hpp"
 
 #include <string>
@@ -10,7 +11,9 @@ namespace finstream {
 
 class node_metrics {
 public:
-  explicit node_metrics(metrics::registry& where) : in_{where} {}
+  // `driver` is of the bus.
+  explicit node_metrics(metrics::registry& where, std::string driver = "embedded")
+    : in_{where}, driver_{std::move(driver)} {}
 
   // Known label sets exist from the start, at 0.
   void declare(const std::vector<std::string>& feeds, const std::vector<std::string>& providers, int partitions,
@@ -59,9 +62,15 @@ public:
   metrics::gauge& log_bytes();
   metrics::gauge& written_bytes();
   metrics::gauge& appended_bytes();
+  // Of a log on a broker; `type` is the side of the journal.
+  metrics::counter& published(const std::string& type);
+  metrics::histogram& publish_latency_ms(const std::string& type);
+  metrics::histogram& serialize_bytes(const std::string& type);
+  void set_buffer(const buffer_state& x, timestamp now);
 
 private:
   metrics::registry& in_;
+  std::string driver_;
 };
 
 } // namespace finstream

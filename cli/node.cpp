@@ -10,6 +10,7 @@
 #include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/window.hpp"
+#include "cli/node_log.hpp"
 #include "cli/node_models.hpp"
 #include "cli/stage_rules.hpp"
 #include "messages/schema/schema.hpp"
@@ -140,7 +141,8 @@ supervised_child branch(node_context* context, const std::string& id, std::vecto
 
 } // namespace
 
-node::node(settings config) : config_{std::move(config)} {}
+node::node(settings config)
+  : config_{std::move(config)}, metrics_{registry_, std::string{to_string(config_.bus.type)}} {}
 
 expected<std::unique_ptr<node>> node::start(settings config, const std::string& program_directory) {
   std::unique_ptr<node> out{new node{std::move(config)}};
@@ -152,15 +154,11 @@ expected<std::unique_ptr<node>> node::start(settings config, const std::string& 
 expected<void> node::open(const std::string& program_directory) {
   auto rules = make_stage_rules(config_);
   if (!rules) return tl::unexpected{rules.error()};
-  embedded_bus_options options;
-  options.directory = config_.data_directory;
-  options.level = config_.bus.level;
-  options.sync_interval_ms = config_.bus.sync_interval_ms;
-  options.memtable_bytes = config_.bus.memtable_bytes;
-  options.cache_bytes = config_.bus.cache_bytes;
-  auto opened = open_embedded_bus(options);
+  context_.seed = std::random_device{}();
+  auto opened = open_node_log(config_, context_.seed, link_callbacks());
   if (!opened) return tl::unexpected{opened.error()};
-  log_ = std::move(*opened);
+  log_ = std::move(opened->log);
+  on_broker_ = opened->on_broker;
   if (auto held = hold_partitions(*log_, config_.partitions); !held) return held;
   if (auto settled = settle_jobs(*log_); !settled) return settled;
   // The gateway would only crash again and again.
@@ -168,7 +166,6 @@ expected<void> node::open(const std::string& program_directory) {
   if (gateway.enabled)
     if (auto free = try_to_listen(gateway.address, static_cast<std::uint16_t>(gateway.port)); !free)
       return fail(free.error().code, free.error().message + " (gateway.address, gateway.port)");
-  context_.seed = std::random_device{}();
   auto models = open_models(config_, context_.seed);
   if (!models) return tl::unexpected{models.error()};
   models_ = std::move(*models);
@@ -193,6 +190,23 @@ expected<void> node::open(const std::string& program_directory) {
   lag_ = &metrics_.pipeline_lag_seconds();
   measure_process();
   return {};
+}
+
+// Called on the thread that speaks to the broker.
+broker_link_options node::link_callbacks() {
+  broker_link_options out;
+  out.on_change = [this](const link_change& x) {
+    auto kind = x.up ? sys_kind::bus_recovered : sys_kind::bus_down;
+    if (auto hub = where_.find_as<hub_actor>("/hub"))
+      caf::anon_send(hub, sys_event{kind, system_clock().now(), "/bus", x.message});
+  };
+  out.on_published = [this](const published_batch& x) {
+    auto type = std::string{to_string(x.side)};
+    metrics_.published(type).add(x.events);
+    metrics_.publish_latency_ms(type).observe(static_cast<double>(x.took) / 1e6);
+    metrics_.serialize_bytes(type).observe(static_cast<double>(x.bytes) / static_cast<double>(x.entries));
+  };
+  return out;
 }
 
 void node::spawn_tree() {
@@ -284,6 +298,7 @@ void node::measure_process() {
     written.set(static_cast<double>(s.bytes_written));
     appended.set(static_cast<double>(s.bytes_appended));
     clients.set(static_cast<double>(links_->count()));
+    if (on_broker_ != nullptr) metrics_.set_buffer(on_broker_->buffer(), system_clock().now());
   });
 }
 

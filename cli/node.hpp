@@ -5,6 +5,7 @@
 #include "actors/context.hpp"
 #include "actors/hub.hpp"
 #include "actors/model_asker.hpp"
+#include "runtime/bus/brokered_bus.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -39,18 +40,20 @@ public:
 private:
   explicit node(settings config);
   expected<void> open(const std::string& program_directory);
+  broker_link_options link_callbacks();
   void spawn_tree();
   void measure_process();
   bool has_ended(nanoseconds patience) const;
 
   settings config_;
-  std::unique_ptr<bus> log_;
-  std::vector<std::unique_ptr<served_model>> models_;
   metrics::registry registry_;
-  node_metrics metrics_{registry_};
+  node_metrics metrics_;
+  directory where_;
+  std::unique_ptr<bus> log_; // after what its callbacks use
+  const brokered_bus* on_broker_ = nullptr;
+  std::vector<std::unique_ptr<served_model>> models_;
   node_figures figures_;
   rules_in_force rules_;
-  directory where_;
   node_context context_;
   std::shared_ptr<client_links> links_ = std::make_shared<client_links>();
   std::shared_ptr<std::atomic<int>> port_ = std::make_shared<std::atomic<int>>(0);

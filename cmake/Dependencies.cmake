@@ -15,6 +15,12 @@ find_path(MSGPACK_INCLUDE_DIR msgpack.hpp REQUIRED)
 add_library(msgpack_headers INTERFACE)
 target_include_directories(msgpack_headers SYSTEM INTERFACE "${MSGPACK_INCLUDE_DIR}")
 
+find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
+add_library(zstd_library INTERFACE)
+target_include_directories(zstd_library SYSTEM INTERFACE "${ZSTD_INCLUDE_DIR}")
+target_link_libraries(zstd_library INTERFACE "${ZSTD_LIBRARY}")
+
 find_library(XXHASH_LIBRARY xxhash REQUIRED)
 add_library(xxhash_library INTERFACE)
 target_link_libraries(xxhash_library INTERFACE "${XXHASH_LIBRARY}")

@@ -101,7 +101,7 @@ ANY = ["messages/", "runtime/", "actors/", "cluster/", "cli/", "feeds/"]
 # What is included, where it may be, what to use elsewhere. The first that matches counts; tests/ and bench/ may all.
 ROOMS = [
     (r"simdjson", ["messages/codec/*.cpp", "messages/codec/line_*.hpp"], "messages/codec/line_parser.hpp"),
-    (r"msgpack", ["messages/codec/msgpack.cpp", "runtime/models/worker_frames.cpp"], "messages/codec/msgpack.hpp"),
+    (r"msgpack", ["messages/codec/msgpack.cpp", "runtime/models/worker_frames.cpp", "runtime/bus/journal.cpp"], "messages/codec/msgpack.hpp"),
     (r"rocksdb/", ["runtime/bus/"], "runtime/bus/bus.hpp"),
     (r"yaml-cpp/", ["runtime/config/"], "runtime/config/load.hpp"),
     (r"muParser", ["runtime/expression/expression.cpp"], "runtime/expression/expression.hpp"),

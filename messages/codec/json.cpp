@@ -38,17 +38,21 @@ void append_optional_double(std::string& out, const std::optional<double>& value
   value ? append_json_double(out, *value) : void(out += "null");
 }
 
+void append_position(std::string& out, std::string_view position) {
+  if (!position.empty()) append_text_field(out, "pos", position);
+}
+
 std::string hex(std::uint64_t x) {
   char buffer[17];
   std::snprintf(buffer, sizeof(buffer), "%016llx", static_cast<unsigned long long>(x));
   return buffer;
 }
 
-void append_values(std::string& out, const event_row& row) {
+void append_values(std::string& out, event_kind kind, const std::array<std::int64_t, 5>& values) {
   static constexpr const char* names[3][5] = {
     {"price", "size", "", "", ""}, {"o", "h", "l", "c", "v"}, {"bid", "ask", "bid_size", "ask_size", ""}};
-  auto& mine = names[static_cast<int>(row.kind)];
-  for (std::size_t i = 0; i < 5 && *mine[i] != '\0'; ++i) append_decimal_field(out, mine[i], {row.values[i]});
+  auto& mine = names[static_cast<int>(kind)];
+  for (std::size_t i = 0; i < 5 && *mine[i] != '\0'; ++i) append_decimal_field(out, mine[i], {values[i]});
 }
 
 // Bytes of the UTF-8 character that `text` begins with; 0 if it begins with none.
@@ -138,14 +142,29 @@ void append_tick_json(std::string& out, const event_batch& batch, const event_ro
   out += "\"ticks.";
   append_escaped(out, key.symbol);
   out += '"';
-  append_text_field(out, "pos", position);
+  append_position(out, position);
   append_text_field(out, "provider", key.provider);
   append_text_field(out, "symbol", key.symbol);
   if (row.kind == event_kind::bar) append_text_field(out, "interval", batch.intervals[row.interval]);
   append_time_field(out, "src_ts", row.src_ts);
   append_time_field(out, "ingest_ts", batch.ingest_ts);
   append_integer_field(out, "seq", row.seq);
-  append_values(out, row);
+  append_values(out, row.kind, row.values);
+  out += '}';
+}
+
+void append_market_event_json(std::string& out, const market_event& x) {
+  out += '{';
+  append_integer_field(out, "ver", x.ver);
+  append_text_field(out, "provider", x.provider);
+  append_text_field(out, "symbol", x.symbol);
+  append_text_field(out, "kind", to_string(x.kind));
+  if (!x.interval.empty()) append_text_field(out, "interval", x.interval);
+  append_time_field(out, "src_ts", x.src_ts);
+  append_time_field(out, "ingest_ts", x.ingest_ts);
+  append_values(out, x.kind, x.values);
+  append_integer_field(out, "seq", x.seq);
+  append_text_field(out, "event_id", event_id({x.provider, x.symbol}, x.src_ts, x.seq));
   out += '}';
 }
 
@@ -153,7 +172,7 @@ void append_bar_json(std::string& out, const bar& x, std::string_view position) 
   auto interval = span_to_string(x.interval);
   out += R"({"type":"bar")";
   append_text_field(out, "channel", "bars." + interval + "." + x.symbol);
-  append_text_field(out, "pos", position);
+  append_position(out, position);
   append_text_field(out, "provider", x.provider);
   append_text_field(out, "symbol", x.symbol);
   append_text_field(out, "interval", interval);
@@ -191,7 +210,7 @@ void append_end_of_interval_json(std::string& out, const end_of_interval& x, std
   auto interval = span_to_string(x.interval);
   out += R"({"type":"end_of_interval")";
   append_text_field(out, "channel", "bars." + interval + ".*");
-  append_text_field(out, "pos", position);
+  append_position(out, position);
   append_text_field(out, "provider", x.provider);
   append_text_field(out, "interval", interval);
   append_time_field(out, "start", x.start);
@@ -203,7 +222,7 @@ void append_end_of_interval_json(std::string& out, const end_of_interval& x, std
 void append_features_json(std::string& out, const feature_vector& x, std::string_view position) {
   out += R"({"type":"features")";
   append_text_field(out, "channel", "features." + x.symbol);
-  append_text_field(out, "pos", position);
+  append_position(out, position);
   append_text_field(out, "provider", x.provider);
   append_text_field(out, "symbol", x.symbol);
   append_text_field(out, "interval", span_to_string(x.interval));
@@ -244,7 +263,7 @@ void append_features_json(std::string& out, const feature_vector& x, std::string
 void append_signal_json(std::string& out, const signal& x, std::string_view position) {
   out += R"({"type":"signal")";
   append_text_field(out, "channel", "signals." + x.symbol);
-  append_text_field(out, "pos", position);
+  append_position(out, position);
   append_integer_field(out, "ver", x.ver);
   append_text_field(out, "signal_id", x.signal_id);
   append_text_field(out, "provider", x.provider);

@@ -19,7 +19,11 @@ void append_json_double(std::string& out, double value); // the shortest that re
 void append_json_integer(std::string& out, std::int64_t value);
 void append_json_timestamp(std::string& out, timestamp value); // with its quotes
 
-// The object without its surroundings: {"type":"tick","channel":"ticks.SPY","pos":"1-4711", ...}
+// As the v1 contract writes it: {"ver":1,"provider":"ibkr","symbol":"SPY","kind":"tick", ...}
+void append_market_event_json(std::string& out, const market_event& x);
+
+// The object without its surroundings: {"type":"tick","channel":"ticks.SPY","pos":"1-4711", ...}; without "pos" where
+// there is no position.
 void append_tick_json(std::string& out, const event_batch& batch, const event_row& row, std::string_view position);
 void append_bar_json(std::string& out, const bar& x, std::string_view position);
 void append_end_of_interval_json(std::string& out, const end_of_interval& x, std::string_view position);

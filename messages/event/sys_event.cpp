@@ -15,6 +15,8 @@ std::string_view to_string(sys_kind kind) {
   case sys_kind::storage: return "storage";
   case sys_kind::node: return "node";
   case sys_kind::model: return "model";
+  case sys_kind::bus_down: return "bus_down";
+  case sys_kind::bus_recovered: return "bus_recovered";
   }
   return "unknown";
 }

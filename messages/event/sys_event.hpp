@@ -21,9 +21,11 @@ enum class sys_kind : std::uint8_t {
   feed_killed = 5, // reason BackpressureOverflow and the like
   feed_parked = 6,
   limit_reached = 7,
-  storage = 8, // torn tail cut, disk full
-  node = 9,    // started, draining, stopped
-  model = 10,  // a model that keeps failing is not asked for a while, or is asked again
+  storage = 8,        // torn tail cut, disk full
+  node = 9,           // started, draining, stopped
+  model = 10,         // a model that keeps failing is not asked for a while, or is asked again
+  bus_down = 11,      // the broker that keeps the log is not reached: what is written waits on this disk
+  bus_recovered = 12, // it is back; how much waits for it
 };
 std::string_view to_string(sys_kind kind);
 

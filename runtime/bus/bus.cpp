@@ -1,5 +1,6 @@
 #include "runtime/bus/bus.hpp"
 
+#include "runtime/bus/journal.hpp"
 #include "runtime/bus/rules.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +16,8 @@ std::string_view to_string(topic t) {
   case topic::features: return "features";
   case topic::signals: return "signals";
   case topic::raw: return "raw";
+  case topic::events_buffer: return "events_buffer";
+  case topic::outputs_buffer: return "outputs_buffer";
   }
   return "unknown";
 }
@@ -24,6 +27,8 @@ std::string_view to_string(durability level) {
   case durability::none: return "none";
   case durability::interval: return "interval";
   case durability::batch: return "batch";
+  case durability::buffered: return "buffered";
+  case durability::broker: return "broker";
   }
   return "unknown";
 }
@@ -55,6 +60,7 @@ expected<void> check_append(const new_record& x) {
 expected<void> check_shape(const transaction& tx) {
   for (const auto& x : tx.appends)
     if (auto sound = check_append(x); !sound) return sound;
+  if (auto one = journal_of(tx); !one) return tl::unexpected(one.error());
   for (const auto& x : tx.writes)
     if (x.table.empty() || x.table.find('\0') != std::string::npos)
       return fail(errc::invalid_argument, "write to a table: its name is empty or holds a zero byte");

@@ -4,6 +4,8 @@
 // clang-format off
 // Order       Records of a topic and partition are read in the order in which they were appended, without holes.
 // Offsets     Count events: a record of n events at offset o takes o .. o+n-1, the next begins at o+n. From 0 in an epoch.
+// Sides       Events, dead letters and raw lines are what comes in; the other topics are what is made of it. A
+//             transaction appends to one side of one partition, so that the two may be written by two processes.
 // Atomicity   All of a transaction is found after a crash, or none of it.
 // Durability  A receipt names the level its transaction has reached (see `durability`). After a crash of the process
 //             everything acknowledged is found at any level but `none`; after a crash of the machine, up to that level.
@@ -31,13 +33,15 @@ namespace finstream {
 
 // DO NOT CHANGE THESE VALUES: they are in the log.
 enum class topic : std::uint16_t {
-  events = 1,       // packed market events, source changes, clock records
-  bars = 2,         // derived: bars and ends of intervals
-  dead_letters = 3, // lines of feeds that could not be used; records and rows that were set aside
-  rejected = 4,     // derived: events that came late, or would make a bar overflow
-  features = 5,     // derived: feature vectors
-  signals = 6,      // derived
-  raw = 7,          // the lines that events were made of, where a feed has `raw: all`
+  events = 1,         // packed market events, source changes, clock records
+  bars = 2,           // derived: bars and ends of intervals
+  dead_letters = 3,   // lines of feeds that could not be used; records and rows that were set aside
+  rejected = 4,       // derived: events that came late, or would make a bar overflow
+  features = 5,       // derived: feature vectors
+  signals = 6,        // derived
+  raw = 7,            // the lines that events were made of, where a feed has `raw: all`
+  events_buffer = 8,  // of a log on a broker (brokered_bus.hpp): what goes into its journals, for as long as
+  outputs_buffer = 9, // the broker does not have it
 };
 std::string_view to_string(topic t);
 
@@ -54,12 +58,15 @@ enum class record_kind : std::uint8_t {
   backfill = 9,    // events of the past: as `events`, but the stages pass over them
   healed = 10,     // what the backfill lane made of them: as `outputs`, passed on by the stages as it is
   lines = 11,      // messages/codec/raw_lines.hpp
+  entry = 12,      // of a journal: journal.hpp
 };
 
 enum class durability : std::uint8_t {
   none,     // in memory of this process: lost if it is killed
   interval, // with the operating system: survives kill -9; on the disk at most sync_interval_ms later
   batch,    // on the disk before the receipt
+  buffered, // of a log on a broker: on this machine as its own level says, and not with the broker yet
+  broker,   // acknowledged by the broker
 };
 std::string_view to_string(durability level);
 
@@ -178,6 +185,7 @@ struct embedded_bus_options {
   durability level = durability::interval;
   int sync_interval_ms = 100; // for `interval`
   bool read_only = false;     // for tools beside a running node: a snapshot of what is there now
+  std::uint64_t epoch = 0;    // of a log that is created; 0: the time in seconds
   std::size_t memtable_bytes = 32u << 20;
   std::size_t cache_bytes = 8u << 20;
 };
@@ -186,6 +194,6 @@ expected<std::unique_ptr<bus>> open_embedded_bus(const embedded_bus_options& opt
 // "process 4711", if one has the log in this directory open for writing; of this very process it is not known.
 std::optional<std::string> holder_of_log(const std::string& directory);
 // For tests, and for replaying into: everything in memory.
-std::unique_ptr<bus> open_memory_bus();
+std::unique_ptr<bus> open_memory_bus(std::uint64_t epoch = 0); // 0: the time in seconds
 
 } // namespace finstream

@@ -193,7 +193,7 @@ expected<void> embedded_bus::read_identity() {
   if (!lanes_.empty()) return fail(errc::incompatible, what + ": it has no marker; this is not a log of FinStream");
   recovery_.created = true;
   if (options_.read_only) return {};
-  recovery_.epoch = static_cast<std::uint64_t>(system_clock().now().ns / second);
+  recovery_.epoch = options_.epoch != 0 ? options_.epoch : static_cast<std::uint64_t>(system_clock().now().ns / second);
   rocksdb::WriteBatch batch;
   rocksdb::WriteOptions durable;
   durable.sync = true;

@@ -34,8 +34,8 @@ struct lane {
 
 class memory_bus : public bus {
 public:
-  memory_bus() {
-    recovery_.epoch = static_cast<std::uint64_t>(system_clock().now().ns / second);
+  explicit memory_bus(std::uint64_t epoch) {
+    recovery_.epoch = epoch != 0 ? epoch : static_cast<std::uint64_t>(system_clock().now().ns / second);
     recovery_.created = true;
   }
 
@@ -194,6 +194,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<bus> open_memory_bus() { return std::make_unique<memory_bus>(); }
+std::unique_ptr<bus> open_memory_bus(std::uint64_t epoch) { return std::make_unique<memory_bus>(epoch); }
 
 } // namespace finstream

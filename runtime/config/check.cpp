@@ -163,9 +163,23 @@ void check_inference(const inference_settings& x, const complaint& complain) {
         fmt::format("the model is enabled, but `inference.adapters.{}.model_path` does not say where it is", name));
 }
 
+void check_broker(const settings& x, const complaint& complain) {
+  auto& broker = x.bus.broker;
+  if (x.bus.type == bus_driver::embedded) return;
+  if (broker.url.empty())
+    complain("bus.broker.url", "key `bus.broker.url` must say where the broker is, such as redis://127.0.0.1:6379");
+  if (broker.events_stream == broker.outputs_stream)
+    complain("bus.broker.outputs_stream",
+             "keys `bus.broker.events_stream` and `bus.broker.outputs_stream` must differ");
+  if (x.bus.buffer.retry_initial_ms > x.bus.buffer.retry_max_ms)
+    complain("bus.buffer.retry_initial_ms",
+             "key `bus.buffer.retry_initial_ms` must not be more than `bus.buffer.retry_max_ms`");
+}
+
 } // namespace
 
 void check_settings(const settings& x, const complaint& complain) {
+  check_broker(x, complain);
   check_intervals(x, complain);
   check_source_sets(x, complain);
   check_providers(x, complain);

@@ -12,7 +12,7 @@ constexpr double fastest_feed = 1e7;       // events a second: what the syntheti
 constexpr double wildest_volatility = 0.1; // the same
 
 struct founding_settings {
-  std::string bus_type = "redis", uri, stream, signals_stream, consumer_group;
+  std::string uri, stream, signals_stream, consumer_group;
   bool synthetic = false;
   std::vector<std::string> symbols;
   double tick_rate = 1, volatility = 0.02;
@@ -31,7 +31,6 @@ std::vector<option> options_of(founding_settings& x) {
   auto plain = [](std::string_view path, auto& member) { return option{.path = path, .value = &member, .help = ""}; };
   constexpr std::uint64_t hour_ms = 3'600'000;
   return {
-    text("bus.type", x.bus_type),
     text("bus.redis.uri", x.uri),
     text("bus.redis.stream", x.stream),
     text("bus.redis.signals_stream", x.signals_stream),
@@ -50,7 +49,10 @@ std::vector<option> options_of(founding_settings& x) {
 }
 
 // The founding name, and the one of today: one setting.
-constexpr std::array<std::pair<const char*, const char*>, 5> twins{{
+constexpr std::array<std::pair<const char*, const char*>, 8> twins{{
+  {"bus.redis.uri", "bus.broker.url"},
+  {"bus.redis.stream", "bus.broker.events_stream"},
+  {"bus.redis.signals_stream", "bus.broker.outputs_stream"},
   {"micro_batch.window_ms", "features.interval"},
   {"micro_batch.allow_late_ms", "windows.allow_late_ms"},
   {"micro_batch.flush_timeout_ms", "windows.flush_timeout_ms"},
@@ -79,22 +81,25 @@ public:
   // A sentence about what is read and has no effect; empty where there is nothing of that kind.
   std::string note() const {
     std::string idle;
-    for (auto* key : {"bus.redis", "micro_batch.max_batch_size"})
+    for (auto* key : {"bus.redis.consumer_group", "micro_batch.max_batch_size"})
       if (given(key)) idle += fmt::format("{}`{}`", idle.empty() ? "" : " and ", key);
-    auto redis = from_.bus_type == "redis" && (given("bus.type") || given("bus.redis"));
-    if (!redis && idle.empty()) return {};
-    auto effect =
-      idle.empty() ? "" : fmt::format("; {} {} no effect", idle, idle.find(' ') == idle.npos ? "has" : "have");
-    if (redis) return "there is no driver for Redis yet, so the embedded log is used instead" + effect;
-    return effect.substr(2);
+    if (idle.empty()) return {};
+    return fmt::format("{} {} no effect", idle, idle.find(' ') == idle.npos ? "has" : "have");
   }
 
 private:
   bool given(const char* path) const { return reader_.given(path); }
 
   void translate_bus() {
-    if (given("bus.type") && from_.bus_type != "redis" && from_.bus_type != "embedded")
-      complain_("bus.type", fmt::format("key `bus.type` must be embedded or redis, not {}", quoted(from_.bus_type)));
+    if (!given("bus.redis")) return;
+    if (!given("bus.redis.uri") && !given("bus.broker.url"))
+      complain_("bus.redis", "key `bus.redis` needs `uri`: where it is, such as redis://127.0.0.1:6379/0");
+    if (given("bus.redis.uri") || to_.bus.broker.url.empty()) to_.bus.broker.url = from_.uri.empty() ? "none" : from_.uri;
+    if (given("bus.type") && to_.bus.type != bus_driver::redis)
+      return complain_("bus.type", "key `bus.type` must be redis where `bus.redis` is given");
+    to_.bus.type = bus_driver::redis;
+    if (given("bus.redis.stream")) to_.bus.broker.events_stream = from_.stream;
+    if (given("bus.redis.signals_stream")) to_.bus.broker.outputs_stream = from_.signals_stream;
   }
 
   void translate_synthetic() {
@@ -173,7 +178,7 @@ private:
 
 bool has_founding_names(const yaml_reader& reader) {
   return reader.has({"producers"}) || reader.has({"micro_batch"}) || reader.has({"telemetry"}) ||
-         reader.has({"bus", "redis"}) || reader.text_at({"bus", "type"}) == "redis";
+         reader.has({"bus", "redis"});
 }
 
 void read_founding_names(yaml_reader& reader, settings& out, const complaint& complain,
@@ -181,7 +186,6 @@ void read_founding_names(yaml_reader& reader, settings& out, const complaint& co
   founding_settings founding;
   auto table = options_of(founding);
   auto today = options_of(out);
-  std::erase_if(today, [](auto& x) { return x.path == "bus.type"; }); // the founding one takes more
   table.insert(table.end(), today.begin(), today.end());
   reader.read_map(table);
   translator work{reader, founding, out, complain};

@@ -20,6 +20,16 @@ std::string beside(const std::string& config_path, const std::string& file) {
   return std::filesystem::exists(near, unreadable) ? near.string() : file;
 }
 
+// The one setting that a test, or a person who compares, changes from outside.
+void override_driver(yaml_reader& reader, settings& to, const environment& env) {
+  auto driver = env("FINSTREAM_BUS");
+  if (!driver || driver->empty()) return;
+  for (auto& x : options_of(to))
+    if (x.path == "bus.type")
+      if (auto set = assign(x, *driver); !set)
+        reader.complain("bus.type", "variable FINSTREAM_BUS of the environment " + set.error().message);
+}
+
 } // namespace
 
 expected<settings> parse_settings(const std::string& yaml, const std::string& name, const environment& env,
@@ -34,6 +44,7 @@ expected<settings> parse_settings(const std::string& yaml, const std::string& na
     } else {
       reader.read_map(options_of(out));
     }
+    override_driver(reader, out, env);
     check_settings(out, complain);
     if (reader.has_errors()) return reader.errors();
     std::sort(out.windows.intervals.begin(), out.windows.intervals.end());

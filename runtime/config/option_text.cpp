@@ -16,7 +16,6 @@ template <class... Ts> struct overloaded : Ts... { using Ts::operator()...; };
 
 constexpr std::size_t max_name_bytes = 64;   // is in file names and in every bar
 constexpr std::size_t max_quoted_bytes = 60; // of a wrong value in an error message
-constexpr std::string_view bus_drivers = "embedded";
 
 // The texts of an enum's values, in their order.
 constexpr std::array<std::string_view, 5> names_of(log::level) {
@@ -25,6 +24,9 @@ constexpr std::array<std::string_view, 5> names_of(log::level) {
 constexpr std::array<std::string_view, 3> names_of(durability) { return {"none", "interval", "batch"}; }
 constexpr std::array<std::string_view, 2> names_of(rounding) { return {"reject", "half_even"}; }
 constexpr std::array<std::string_view, 3> names_of(raw_capture) { return {"off", "errors", "all"}; }
+constexpr std::array<std::string_view, 4> names_of(bus_driver) { return {"embedded", "redis", "nats", "kafka"}; }
+constexpr std::array<std::string_view, 2> names_of(framing) { return {"block", "event"}; }
+constexpr std::array<std::string_view, 2> names_of(compression) { return {"none", "zstd"}; }
 constexpr std::array<std::string_view, 12> names_of(window_kind) {
   return {"by_name", "vwap", "ohlcv",    "ret",          "logret", "vol",
           "vol_ann", "rsi",  "momentum", "momentum_abs", "skew",   "kurt"};
@@ -80,7 +82,6 @@ bool has_form(text_form form, const std::string& text) {
   case text_form::name: return is_name(text);
   case text_form::identifier: return is_identifier(text);
   case text_form::address: return is_address(text);
-  case text_form::driver: return text == bus_drivers;
   case text_form::free:
   case text_form::interval: return true;
   }
@@ -94,7 +95,6 @@ std::string form_text(text_form form) {
   case text_form::identifier:
     return fmt::format("a name of up to {} letters, digits and `_` that begins with a letter", max_name_bytes);
   case text_form::address: return "an IP address such as 127.0.0.1 or ::";
-  case text_form::driver: return std::string{bus_drivers};
   case text_form::free:
   case text_form::interval: break;
   }
@@ -108,6 +108,8 @@ constexpr std::string_view interval_rule =
   "a span of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 s or m, of 1, 2, 3, 4, 6, 8 or 12 h, or 1d";
 
 } // namespace
+
+std::string_view to_string(bus_driver driver) { return names_of(driver)[static_cast<std::size_t>(driver)]; }
 
 expected<void> assign(const option& x, const std::string& text) {
   auto number = [&](auto* member) -> expected<void> {

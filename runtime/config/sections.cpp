@@ -13,6 +13,8 @@ constexpr auto sections = std::to_array<std::pair<std::string_view, std::string_
   {"log", "The log goes to standard error."},
   {"scheduler", "The threads that run the actors."},
   {"bus", "The log of everything that happened, kept in the data directory."},
+  {"bus.broker", "The server that keeps the log, where type is not embedded."},
+  {"bus.buffer", "What waits on this disk while the broker is down."},
   {"windows", "How events become bars."},
   {"features", "Rolling statistics of each bar series."},
   {"inference", "What makes signals of features."},

@@ -6,6 +6,7 @@
 #include "messages/value/decimal.hpp"
 #include "messages/value/timestamp.hpp"
 #include "runtime/bus/bus.hpp"
+#include "runtime/bus/journal.hpp"
 #include "runtime/log/log.hpp"
 
 #include <cstdint>
@@ -30,13 +31,44 @@ struct scheduler_settings {
   friend bool operator==(const scheduler_settings&, const scheduler_settings&) = default;
 };
 
+enum class bus_driver : std::uint8_t { embedded, redis, nats, kafka };
+std::string_view to_string(bus_driver driver);
+
+// The server that keeps the log, where it is not the embedded one.
+struct broker_settings {
+  std::string url;
+  std::string events_stream = "finstream.events";
+  std::string outputs_stream = "finstream.outputs";
+  finstream::framing framing = framing::block;
+  finstream::compression compression = compression::none;
+  int connect_timeout_ms = 2000;
+  int request_timeout_ms = 2000;
+  int acknowledge_timeout_ms = 1000; // longer than a broker that is well takes, with its disk
+  std::uint64_t keep_entries = 0;    // of a stream; 0: all
+
+  friend bool operator==(const broker_settings&, const broker_settings&) = default;
+};
+
+// What waits on this disk for the broker.
+struct buffer_settings {
+  std::uint64_t max_bytes = std::uint64_t{4} << 30; // an hour of 20,000 events a second, and more
+  std::uint64_t alert_bytes = std::uint64_t{1} << 30;
+  int keep_ms = 10'000; // ten times what a Redis that syncs each second may forget
+  int retry_initial_ms = 100;
+  int retry_max_ms = 5000;
+
+  friend bool operator==(const buffer_settings&, const buffer_settings&) = default;
+};
+
 struct bus_settings {
-  std::string type = "embedded"; // the only driver a node runs on as yet
+  bus_driver type = bus_driver::embedded;
   durability level = durability::interval;
   int sync_interval_ms = 100;  // how much a power cut may cost at level `interval`
   std::uint64_t retain_ms = 0; // log time; 0: for ever. The bar store is kept whole
   std::uint64_t memtable_bytes = 32u << 20;
   std::uint64_t cache_bytes = 8u << 20;
+  broker_settings broker;
+  buffer_settings buffer;
 
   friend bool operator==(const bus_settings&, const bus_settings&) = default;
 };

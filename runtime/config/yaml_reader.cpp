@@ -113,11 +113,6 @@ YAML::Node yaml_reader::find(std::initializer_list<const char*> keys) const {
 
 bool yaml_reader::has(std::initializer_list<const char*> keys) const { return !find(keys).IsNull(); }
 
-std::string yaml_reader::text_at(std::initializer_list<const char*> keys) const {
-  auto found = find(keys);
-  return found.IsScalar() ? found.Scalar() : std::string{};
-}
-
 void yaml_reader::read_map(const std::vector<option>& table) {
   if (root_.IsNull()) return;
   if (!root_.IsMap())

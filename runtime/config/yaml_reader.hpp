@@ -31,8 +31,6 @@ public:
   void parse(const std::string& yaml);
   // Whether the document says something at these keys: {"bus", "redis"}.
   bool has(std::initializer_list<const char*> keys) const;
-  // Its single value there, or empty.
-  std::string text_at(std::initializer_list<const char*> keys) const;
 
   // The document is a map of settings.
   void read_map(const std::vector<option>& table);

@@ -8,6 +8,8 @@ finstream_suites(test_bus
          bus_embedded_none:runtime/bus_embedded_none_test.cpp
          bus_embedded_interval:runtime/bus_embedded_interval_test.cpp
          bus_embedded_batch:runtime/bus_embedded_batch_test.cpp
+         bus_journal:runtime/bus_journal_test.cpp
+         bus_brokered:runtime/bus_brokered_test.cpp
          bus_recovery:runtime/bus_recovery_test.cpp
          bus_operation:runtime/bus_operation_test.cpp
          bus_disk_full:runtime/bus_disk_full_test.cpp)

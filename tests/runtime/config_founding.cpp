@@ -32,6 +32,10 @@ CAF_TEST(the founding config loads as it is) {
   if (!result) CAF_ERROR(result.error().message);
   CAF_REQUIRE(result.has_value());
   settings expected;
+  expected.bus.type = bus_driver::redis;
+  expected.bus.broker.url = "redis://redis:6379/0";
+  expected.bus.broker.events_stream = "mdp.events";
+  expected.bus.broker.outputs_stream = "mdp.signals";
   auto& feed = expected.feeds.emplace_back();
   feed.name = "synthetic";
   feed.command = {"finstream-feed-synthetic", "--symbols", "SPY,AAPL,MSFT", "--rate", "3", "--volatility", "0.02"};
@@ -43,8 +47,7 @@ CAF_TEST(the founding config loads as it is) {
   expected.gateway.port = 9101;
   CAF_CHECK(*result == expected);
   CAF_CHECK_EQUAL(notes, (std::vector<std::string>{
-                           "there is no driver for Redis yet, so the embedded log is used instead; `bus.redis` and "
-                           "`micro_batch.max_batch_size` have no effect"}));
+                           "`bus.redis.consumer_group` and `micro_batch.max_batch_size` have no effect"}));
 }
 
 CAF_TEST(what is translated can be printed and loaded again) {
@@ -97,8 +100,7 @@ CAF_TEST(a note is given only about what is there) {
   };
   CAF_CHECK(notes_of("telemetry: {metrics_port: 9}\n").empty());
   CAF_CHECK(notes_of("gateway: {port: 9}\n").empty());
-  CAF_CHECK_EQUAL(notes_of("bus: {type: redis}\n"),
-                  (std::vector<std::string>{"there is no driver for Redis yet, so the embedded log is used instead"}));
+  CAF_CHECK(notes_of("bus: {redis: {uri: redis://a}}\n").empty());
   CAF_CHECK_EQUAL(notes_of("bus: {type: embedded}\nmicro_batch: {max_batch_size: 5}\n"),
                   (std::vector<std::string>{"`micro_batch.max_batch_size` has no effect"}));
 }
@@ -127,7 +129,11 @@ CAF_TEST(mistakes in a founding file are told with their place) {
      "t.yaml:2:14: key `telemetry.log_level` must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not `LOUD`"},
     {"telemetry:\n  metrics_port: 70000\n",
      "t.yaml:2:17: key `telemetry.metrics_port` must be a whole number from 0 to 65535, not `70000`"},
-    {"bus:\n  type: kafka\n  redis: {uri: a}\n", "t.yaml:2:9: key `bus.type` must be embedded or redis, not `kafka`"},
+    {"bus:\n  type: kafka\n  redis: {uri: a}\n", "t.yaml:2:9: key `bus.type` must be redis where `bus.redis` is given"},
+    {"bus:\n  redis: {uri: a}\n  broker: {url: b}\n",
+     "t.yaml:2:16: key `bus.redis.uri` and key `bus.broker.url` are one setting; keep one of them"},
+    {"bus:\n  redis: {stream: a}\n",
+     "t.yaml:2:10: key `bus.redis` needs `uri`: where it is, such as redis://127.0.0.1:6379/0"},
     {"bus:\n  redis:\n    url: a\n", "t.yaml:3:5: key `bus.redis.url` is not known; did you mean `uri`?"},
     {"telemetry: 5\n", "t.yaml:1:12: key `telemetry` must be a map of settings, not a single value"},
   };

@@ -1,0 +1,85 @@
+#include "cli/node_log.hpp"
+
+#include "runtime/config/options.hpp"
+
+#include <fmt/format.h>
+
+namespace finstream {
+
+namespace {
+
+constexpr const char* node_table = "node";
+constexpr const char* driver_key = "bus_type";
+
+// A log on a broker and one of this machine alone differ in what their directory holds.
+expected<void> hold_driver(bus& log, bus_driver driver) {
+  auto name = std::string{to_string(driver)};
+  auto saved = log.get(node_table, driver_key);
+  if (!saved) return tl::unexpected{saved.error()};
+  auto made_with = *saved ? **saved : std::string{log.recovery().created ? name : "embedded"};
+  if (made_with != name)
+    return fail(errc::incompatible,
+                fmt::format("the data directory was made with bus.type: {}, the config says {}: set "
+                            "it back, or give this node a new data directory",
+                            made_with, name));
+  if (*saved) return {};
+  transaction tx;
+  tx.writes.push_back({node_table, driver_key, name});
+  return log.write(std::move(tx)).map([](const receipt&) {});
+}
+
+} // namespace
+
+expected<std::unique_ptr<broker>> open_broker(const bus_settings& config) {
+  broker_options options;
+  options.url = config.broker.url;
+  options.connect_timeout_ms = config.broker.connect_timeout_ms;
+  options.request_timeout_ms = config.broker.request_timeout_ms;
+  switch (config.type) {
+  case bus_driver::redis: return open_redis_broker(options);
+  case bus_driver::nats: return open_nats_broker(options);
+  case bus_driver::kafka: return open_kafka_broker(options);
+  case bus_driver::embedded: break;
+  }
+  stop_on_bug("the embedded log has no broker");
+}
+
+expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link) {
+  embedded_bus_options local;
+  local.directory = config.data_directory;
+  local.level = config.bus.level;
+  local.sync_interval_ms = config.bus.sync_interval_ms;
+  local.memtable_bytes = config.bus.memtable_bytes;
+  local.cache_bytes = config.bus.cache_bytes;
+  node_log out;
+  if (config.bus.type == bus_driver::embedded) {
+    auto opened = open_embedded_bus(local);
+    if (!opened) return tl::unexpected{opened.error()};
+    out.log = std::move(*opened);
+  } else {
+    auto& x = config.bus.broker;
+    auto& y = config.bus.buffer;
+    link.open_broker = [bus = config.bus] { return open_broker(bus); };
+    link.events_stream = x.events_stream;
+    link.outputs_stream = x.outputs_stream;
+    link.partitions = config.partitions;
+    link.how = x.framing;
+    link.packed = x.compression;
+    link.acknowledge_timeout_ms = x.acknowledge_timeout_ms;
+    link.keep_entries = x.keep_entries;
+    link.buffer_max_bytes = y.max_bytes;
+    link.buffer_alert_bytes = y.alert_bytes;
+    link.buffer_keep_ms = y.keep_ms;
+    link.retry_initial_ms = y.retry_initial_ms;
+    link.retry_max_ms = y.retry_max_ms;
+    link.seed = seed;
+    auto opened = open_brokered_bus(local, std::move(link), to_string(config.bus.type).data());
+    if (!opened) return tl::unexpected{opened.error()};
+    out.on_broker = opened->get();
+    out.log = std::move(*opened);
+  }
+  if (auto held = hold_driver(*out.log, config.bus.type); !held) return tl::unexpected{held.error()};
+  return out;
+}
+
+} // namespace finstream

@@ -1,0 +1,20 @@
+// The log of a node, as the config says: on this machine alone, or on a broker.
+#pragma once
+
+#include "runtime/bus/brokered_bus.hpp"
+#include "runtime/config/settings.hpp"
+
+namespace finstream {
+
+struct node_log {
+  std::unique_ptr<bus> log;
+  const brokered_bus* on_broker = nullptr; // the same, if it is
+};
+
+// `seed` is of the pauses between attempts to reach the broker; of `link` only the callbacks are looked at. Errors:
+// those of open_embedded_bus() and open_brokered_bus(); incompatible (the directory was made with another bus.type).
+expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link);
+// Of the broker that the config names, not connected yet. Errors: invalid_argument.
+expected<std::unique_ptr<broker>> open_broker(const bus_settings& config);
+
+} // namespace finstream

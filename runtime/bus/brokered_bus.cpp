@@ -1,0 +1,103 @@
+#include "runtime/bus/brokered_bus.hpp"
+
+#include "runtime/bus/shipper.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace finstream {
+
+std::string stream_of(const broker_link_options& options, journal_id id) {
+  auto& name = id.side == journal_side::events ? options.events_stream : options.outputs_stream;
+  return id.partition == 0 ? name : fmt::format("{}:{}", name, id.partition);
+}
+
+std::vector<journal_id> journals_of(const broker_link_options& options) {
+  std::vector<journal_id> out;
+  for (auto side : {journal_side::events, journal_side::outputs})
+    for (int p = 0; p < options.partitions; ++p) out.push_back({side, static_cast<std::uint16_t>(p)});
+  return out;
+}
+
+new_record buffer_record(journal_id id, timestamp log_ts, std::string block) {
+  return {buffer_of(id.side), id.partition, record_kind::entry, 1, log_ts, std::move(block)};
+}
+
+std::optional<timestamp> last_entry_ts(const bus& local, journal_id id) {
+  auto range = local.range(buffer_of(id.side), id.partition);
+  if (!range || range->next == range->head) return std::nullopt;
+  auto last = local.read(buffer_of(id.side), id.partition, range->next - 1, 1);
+  return last && !last->empty() ? std::optional{last->front().log_ts} : std::nullopt;
+}
+
+brokered_bus::brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,
+                           std::unique_ptr<broker> to, const char* driver)
+  : local_{std::move(local)}, options_{std::move(options)}, driver_{driver} {
+  for (auto id : journals_of(options_)) {
+    auto& mine = journals_[id] = std::make_unique<journal>();
+    mine->last_ts = last_entry_ts(*local_, id).value_or(earliest);
+  }
+  shipper_ = std::make_unique<shipper>(*local_, log_id, options_, std::move(to), journals_of(options_));
+}
+
+brokered_bus::~brokered_bus() = default;
+
+void brokered_bus::start() { shipper_->start(); }
+
+expected<receipt> brokered_bus::write(transaction tx) {
+  auto id = journal_of(tx);
+  if (!id) return tl::unexpected{id.error()};
+  if (!*id) return local_->write(std::move(tx));
+  auto found = journals_.find(**id);
+  if (found == journals_.end())
+    return fail(errc::invalid_argument,
+                fmt::format("append to partition {}: this log has {}", (*id)->partition, options_.partitions));
+  if (auto well = shipper_->state(); !well) return tl::unexpected{well.error()};
+  auto& mine = *found->second;
+  std::unique_lock in_order{mine.writing};
+  auto blocks = encode_blocks(tx, recovery().epoch, options_.packed);
+  std::uint64_t bytes = 0;
+  std::uint32_t events = 0;
+  for (auto& x : blocks) bytes += x.size(), events += events_of_block(x).value_or(0);
+  if (auto room = check_room(bytes); !room) return tl::unexpected{room.error()};
+  auto appends = tx.appends.size();
+  auto log_ts = std::max(mine.last_ts, options_.time->now());
+  for (auto& x : blocks) tx.appends.push_back(buffer_record(**id, log_ts, std::move(x)));
+  auto done = local_->write(std::move(tx));
+  if (!done) return done;
+  mine.last_ts = log_ts;
+  buffered_bytes_ += bytes;
+  buffered_records_ += blocks.size();
+  auto number = done->offsets.back() + 1;
+  done->offsets.resize(appends);
+  shipper_->written(**id, number, bytes, events);
+  in_order.unlock();
+  auto is_there = shipper_->wait_for(**id, number, options_.acknowledge_timeout_ms * millisecond);
+  done->level = is_there ? durability::broker : durability::buffered;
+  return done;
+}
+
+expected<void> brokered_bus::check_room(std::size_t bytes) const {
+  auto unsent = shipper_->unsent_bytes();
+  if (unsent + bytes <= options_.buffer_max_bytes || unsent == 0) return {};
+  return fail(errc::disk_full,
+              fmt::format("the buffer before the broker holds {} bytes and may hold {} (bus.buffer.max_bytes): "
+                          "nothing more is taken until the broker is back",
+                          unsent, options_.buffer_max_bytes));
+}
+
+expected<void> brokered_bus::health() const {
+  if (auto well = shipper_->state(); !well) return well;
+  return local_->health();
+}
+
+bus_statistics brokered_bus::statistics() const {
+  auto out = local_->statistics();
+  out.bytes_appended -= buffered_bytes_;
+  out.records_appended -= buffered_records_;
+  return out;
+}
+
+buffer_state brokered_bus::buffer() const { return shipper_->buffer(); }
+
+} // namespace finstream

@@ -1,0 +1,150 @@
+// THE LOG ON A BROKER. Every transaction that appends is an entry of a journal (journal.hpp), and the journals are
+// streams of a broker: they are the log, and whoever has them has all of it. Beside them each node keeps a log of
+// RocksDB on its own disk, in which the entries are applied in their order, so that reading, tables and groups are
+// local and quick, and everything that works on a log works on this one.
+//
+// clang-format off
+// Writing   A transaction goes to the local log together with its entry, in one atomic write; then the shipper brings
+//           the entry to the broker. The receipt says `broker` if it got there within `acknowledge_timeout_ms`, else
+//           `buffered`: then it will get there, and is safe on this disk until it has.
+// Opening   What the broker has and the local log has not is applied first. A new directory becomes the log that the
+//           streams hold; streams of another log are refused.
+// One node  writes a journal at a time. Of two, the one whose entry comes second is stopped with errc::conflict.
+// Tables    A key is written by transactions of one journal, or by such as append nothing.
+// Errors    those of bus.hpp, and: disk_full (the buffer is at its limit: nothing is taken until the broker is back),
+//           unreachable (a new directory, and no broker to ask whether there is a log), incompatible, conflict.
+// clang-format on
+#pragma once
+
+#include "runtime/broker/broker.hpp"
+#include "runtime/bus/bus.hpp"
+#include "runtime/bus/journal.hpp"
+#include "runtime/clock/clock.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace finstream {
+
+// What waits for the broker.
+struct buffer_state {
+  bool up = false;           // the broker takes what it is sent
+  std::uint64_t entries = 0; // transactions, or pieces of very large ones
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t shipped_events = 0; // by this process
+  std::uint64_t sent_again = 0;     // entries that the broker had acknowledged and forgotten
+  std::uint64_t outages = 0;
+  std::optional<timestamp> oldest; // when what waits longest was written
+};
+
+struct link_change {
+  bool up = false;
+  std::string message; // a sentence, with the figures of the buffer
+};
+
+// What the broker has acknowledged at once.
+struct published_batch {
+  journal_side side = journal_side::events;
+  std::uint64_t entries = 0, events = 0, bytes = 0;
+  nanoseconds took = 0;
+};
+
+struct broker_link_options {
+  std::function<expected<std::unique_ptr<broker>>()> open_broker;
+  std::string events_stream = "finstream.events"; // partition p > 0: with ":p" behind it
+  std::string outputs_stream = "finstream.outputs";
+  int partitions = 1;
+  framing how = framing::block;
+  compression packed = compression::none;
+  int acknowledge_timeout_ms = 1000;
+  std::uint64_t buffer_max_bytes = std::uint64_t{4} << 30;
+  std::uint64_t buffer_alert_bytes = std::uint64_t{1} << 30;
+  int buffer_keep_ms = 10'000;    // how long an entry stays that the broker has acknowledged
+  std::uint64_t keep_entries = 0; // of a stream; 0: all
+  int retry_initial_ms = 100;     // a random share of a pause that doubles, up to
+  int retry_max_ms = 5000;
+  std::uint64_t seed = 0; // of that chance
+  const clock* time = &system_clock();
+  // From the shipper's thread.
+  std::function<void(const link_change&)> on_change = [](const link_change&) {};
+  std::function<void(const published_batch&)> on_published = [](const published_batch&) {};
+};
+
+std::string stream_of(const broker_link_options& options, journal_id id);
+
+std::vector<journal_id> journals_of(const broker_link_options& options);
+std::optional<timestamp> last_entry_ts(const bus& local, journal_id id); // nothing: it keeps none
+new_record buffer_record(journal_id id, timestamp log_ts, std::string block);
+
+class shipper;
+
+class brokered_bus : public bus {
+public:
+  // `local` is a log of this journal's epoch, brought up to what the broker has; see open_brokered_bus().
+  brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,
+               std::unique_ptr<broker> to, const char* driver);
+  ~brokered_bus() override;
+
+  void start(); // the shipper's thread; without it, who holds this goes step by step
+
+  expected<receipt> write(transaction tx) override;
+  expected<std::vector<record>> read(topic where, std::uint16_t partition, std::uint64_t offset,
+                                     std::size_t limit_bytes) const override {
+    return local_->read(where, partition, offset, limit_bytes);
+  }
+  expected<std::uint64_t> offset_at(topic where, std::uint16_t partition, timestamp at) const override {
+    return local_->offset_at(where, partition, at);
+  }
+  expected<log_range> range(topic where, std::uint16_t partition) const override {
+    return local_->range(where, partition);
+  }
+  expected<std::optional<std::string>> get(std::string_view table, std::string_view key) const override {
+    return local_->get(table, key);
+  }
+  expected<void> scan(std::string_view table, std::string_view first, std::string_view last,
+                      const std::function<bool(std::string_view, std::string_view)>& visit) const override {
+    return local_->scan(table, first, last, visit);
+  }
+  expected<std::optional<std::uint64_t>> committed(std::string_view group, topic where,
+                                                   std::uint16_t partition) const override {
+    return local_->committed(group, where, partition);
+  }
+  expected<std::uint64_t> trim(topic where, std::uint16_t partition, std::uint64_t offset) override {
+    return local_->trim(where, partition, offset);
+  }
+  expected<void> sync() override { return local_->sync(); }
+  expected<void> health() const override;
+  bus_statistics
+  statistics() const override; // what is appended to the buffers is not counted, what is written there is
+  bus_capabilities capabilities() const override { return {driver_, true, local_->capabilities().durable}; }
+  const recovery_report& recovery() const override { return local_->recovery(); }
+
+  buffer_state buffer() const;
+  shipper& link() { return *shipper_; } // for tests, which go step by step
+
+private:
+  struct journal {
+    std::mutex writing; // held over a write: entries are numbered in the order in which they are applied
+    timestamp last_ts = earliest;
+  };
+
+  expected<void> check_room(std::size_t bytes) const;
+
+  const std::unique_ptr<bus> local_;
+  const broker_link_options options_;
+  const char* driver_;
+  std::map<journal_id, std::unique_ptr<journal>> journals_;
+  std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
+  std::unique_ptr<shipper> shipper_;
+};
+
+// Opens the local log, asks the broker, applies what is missing, and starts the shipper.
+expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options local, broker_link_options options,
+                                                          const char* driver);
+
+} // namespace finstream

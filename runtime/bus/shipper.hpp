@@ -1,0 +1,83 @@
+// THE SHIPPER of a log on a broker: brings the entries of its journals, which lie in the log's buffers, to the broker,
+// in order and each once. While the broker is down they wait there; when it is back it is asked what it has, and they
+// go on behind that. It has a thread of its own, for a broker may let one wait; tests run it step by step instead.
+//
+// A broker that has forgotten what it had acknowledged (a Redis that was killed before it had written to its disk) is
+// sent it again, for entries stay in the buffer for `buffer_keep_ms` more. If it has forgotten more than that, or if
+// somebody else has written to a stream, that is said, and nothing more is published: see `trouble`.
+#pragma once
+
+#include "runtime/bus/brokered_bus.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+namespace finstream {
+
+class shipper {
+public:
+  shipper(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> to,
+          std::vector<journal_id> journals);
+  ~shipper();
+  shipper(const shipper&) = delete;
+  shipper& operator=(const shipper&) = delete;
+
+  void start(); // the thread
+  // One round. What is due next: at once (0), after a pause, or nothing until something is written.
+  std::optional<nanoseconds> step();
+
+  // An entry was written to the buffer of this journal; so many bytes.
+  void written(journal_id where, std::uint64_t number, std::uint64_t bytes, std::uint32_t events);
+  // Whether the broker has it, by then at the latest. Does not wait while the broker is down.
+  bool wait_for(journal_id where, std::uint64_t number, nanoseconds patience);
+  // Nothing, or why this log can no longer be written.
+  expected<void> state() const;
+  buffer_state buffer() const;
+  std::uint64_t unsent_bytes() const;
+
+private:
+  struct lane {
+    std::string stream;
+    std::optional<message_number> last;  // in the stream
+    std::uint64_t shipped = 0;           // entries that the broker has
+    std::uint64_t written = 0;           // entries in the buffer, all told
+    std::uint64_t bytes = 0, events = 0; // in those that the broker does not have
+    bool is_known = false;               // the broker was asked what it has, since it was down
+  };
+
+  expected<void> connect();
+  expected<void> reconcile(journal_id id, lane& in);
+  expected<bool> is_ours(journal_id id, const lane& in, message_number last);
+  expected<bool> ship(journal_id id, lane& in, std::uint64_t until);
+  void add_messages(std::vector<broker_message>& to, const record& entry, std::optional<message_number> last) const;
+  void count_unsent(journal_id id, lane& in) const;
+  buffer_state sum() const;
+  std::optional<nanoseconds> fail_over(const failure& why);
+  void came_up();
+  void trim_buffers();
+  void trim_streams();
+  void tell(bool up, std::string message);
+  nanoseconds next_pause();
+  void run();
+
+  bus& local_;
+  const std::uint64_t log_id_;
+  const broker_link_options options_;
+  const std::unique_ptr<broker> to_;
+  mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to
+  std::condition_variable changed_;
+  std::map<journal_id, lane> lanes_;
+  bool up_ = false, was_tried_ = false, asks_again_ = false;
+  bool stopping_ = false, has_news_ = false;
+  std::optional<failure> trouble_;
+  buffer_state buffer_;
+  nanoseconds down_since_ = 0, trimmed_at_ = 0;
+  int attempts_ = 0;
+  std::minstd_rand chance_;
+  std::thread thread_; // last
+};
+
+} // namespace finstream

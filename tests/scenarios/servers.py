@@ -1,0 +1,99 @@
+"""Brokers of other people, each started by a scenario in a directory and on a loopback port of its own, and ended by its pid."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+from node import SKIPPED, Failure, wait_for
+
+
+def free_port():
+    with socket.socket() as it:
+        it.bind(("127.0.0.1", 0))
+        return it.getsockname()[1]
+
+
+class Server:
+    """What Redis and NATS have in common: a program, a port, and data that outlives a kill."""
+
+    program = ""
+
+    def __init__(self, directory):
+        if not shutil.which(self.program):
+            print(f"skipped: {self.program} is not installed; ./dev test installs it")
+            sys.exit(SKIPPED)
+        self.directory = directory
+        self.port = free_port()
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self.answers, f"{self.program} to answer", deadline=60)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise Failure(f"{self.program} ended with code {self.process.returncode}")
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as it:
+                return self.greets(it)
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(30)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.kill()
+
+
+class Redis(Server):
+    program = "redis-server"
+    driver = "redis"
+
+    def __init__(self, directory, fsync="everysec"):
+        self.fsync = fsync
+        super().__init__(directory)
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def command(self):
+        return [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory), "--save", "",
+                "--appendonly", "yes", "--appendfsync", self.fsync]
+
+    def greets(self, it):
+        it.sendall(b"PING\r\n")
+        return it.recv(64).startswith(b"+PONG")  # and not -LOADING
+
+
+class Nats(Server):
+    program = "nats-server"
+    driver = "nats"
+
+    @property
+    def url(self):
+        return f"nats://127.0.0.1:{self.port}"
+
+    def command(self):
+        return [self.program, "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", str(self.directory)]
+
+    def greets(self, it):
+        return it.recv(64).startswith(b"INFO")
+
+
+SERVERS = {server.driver: server for server in (Redis, Nats)}
