@@ -142,8 +142,7 @@ expected<redis_reply> redis_broker::run(script& which, const std::string& stream
     if (!replies) return tl::unexpected{replies.error()};
     which.hash = is_unknown_script(*replies->front()) && attempt == 0 ? "" : which.hash;
     if (which.hash.empty()) continue;
-    if (auto error = redis_failure(*replies->front(), "a script", session_.server()); error.code != errc::none)
-      return tl::unexpected{error};
+    if (auto sound = session_.check(*replies->front(), "a script"); !sound) return tl::unexpected{sound.error()};
     return std::move(replies->front());
   }
 }
@@ -179,12 +178,11 @@ expected<bool> redis_broker::add_all(const std::string& stream, std::span<const 
   request.add({"EXEC"});
   auto replies = session_.exchange(request);
   if (!replies) return tl::unexpected{replies.error()};
-  auto sound = [&](const redisReply& reply) { return redis_failure(reply, "publishing", session_.server()); };
   for (const auto& x : *replies)
-    if (auto error = sound(*x); error.code != errc::none) return tl::unexpected{error};
+    if (auto sound = session_.check(*x, "publishing"); !sound) return tl::unexpected{sound.error()};
   const auto& outcome = *replies->back(); // of each, or nothing
   for (std::size_t i = 0; i < outcome.elements; ++i)
-    if (auto error = sound(*outcome.element[i]); error.code != errc::none) return tl::unexpected{error};
+    if (auto sound = session_.check(*outcome.element[i], "publishing"); !sound) return tl::unexpected{sound.error()};
   return outcome.type == REDIS_REPLY_ARRAY;
 }
 

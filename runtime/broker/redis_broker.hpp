@@ -54,7 +54,7 @@ private:
     return outcome;
   }
   // An error of XGROUP CREATE, unless it is that there is such a group.
-  expected<void> unless_there(const redisReply& reply) const;
+  expected<void> unless_there(const redisReply& reply);
   expected<void> load(script& which);
   // A server that was started again has forgotten its scripts: then it is told once more.
   expected<redis_reply> run(script& which, const std::string& stream, const redis_command& arguments);

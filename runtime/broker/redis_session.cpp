@@ -77,15 +77,6 @@ void redis_request::add(std::span<const std::string_view> words) {
 
 void redis_reply_deleter::operator()(redisReply* reply) const { freeReplyObject(reply); }
 
-failure redis_failure(const redisReply& reply, const std::string& what, const std::string& server) {
-  if (reply.type != REDIS_REPLY_ERROR) return {};
-  std::string said{reply.str, reply.len};
-  const meaning other{"", errc::incompatible, ""};
-  auto found = std::ranges::find_if(meanings, [&](const meaning& x) { return said.starts_with(x.prefix); });
-  const auto& means = found == std::end(meanings) ? other : *found;
-  return {means.code, what + " in " + server + " failed: " + said + means.advice};
-}
-
 struct redis_session::connection {
   explicit connection(redisContext* made) : context{made} {}
   connection(const connection&) = delete;
@@ -126,9 +117,18 @@ expected<std::vector<redis_reply>> redis_session::ask_all(const std::vector<redi
   auto replies = exchange(commands);
   if (!replies) return replies;
   for (std::size_t i = 0; i < replies->size(); ++i)
-    if (auto error = redis_failure(*(*replies)[i], commands[i][0], server_); error.code != errc::none)
-      return tl::unexpected{error};
+    if (auto sound = check(*(*replies)[i], commands[i][0]); !sound) return tl::unexpected{sound.error()};
   return replies;
+}
+
+expected<void> redis_session::check(const redisReply& reply, const std::string& what) {
+  if (reply.type != REDIS_REPLY_ERROR) return {};
+  std::string said{reply.str, reply.len};
+  const meaning other{"", errc::incompatible, ""};
+  auto found = std::ranges::find_if(meanings, [&](const meaning& x) { return said.starts_with(x.prefix); });
+  const auto& means = found == std::end(meanings) ? other : *found;
+  if (means.code == errc::unreachable) connection_.reset();
+  return fail(means.code, what + " in " + server_ + " failed: " + said + means.advice);
 }
 
 expected<redis_reply> redis_session::ask(const redis_command& command) {

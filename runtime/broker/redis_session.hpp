@@ -52,6 +52,10 @@ public:
   expected<redis_reply> ask(const redis_command& command);
   expected<std::vector<redis_reply>> ask_all(const std::vector<redis_command>& commands);
 
+  // An error of the server's, after what was asked for. Of one that cannot do it now the connection is given up too:
+  // behind the same name there may be another by the next call.
+  expected<void> check(const redisReply& reply, const std::string& what);
+
   std::uint64_t connects() const { return connects_; }
   const std::string& server() const { return server_; } // "Redis at host:port"
 
@@ -72,9 +76,5 @@ private:
   std::string client_id_, run_id_; // of the last connection, and of the server it was to
   std::uint64_t connects_ = 0;
 };
-
-// An error as the server says it, such as "OOM command not allowed ...", after what was asked for. errc::none: no
-// error.
-failure redis_failure(const redisReply& reply, const std::string& what, const std::string& server);
 
 } // namespace finstream
