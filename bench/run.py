@@ -169,48 +169,83 @@ def stores(build):
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def redis_server():
+    """Redis with an AOF that is synced every second: its process and its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
+        with ended(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--appendonly", "yes",
+                    "--appendfsync", "everysec", "--save", ""], port) as server:
+            yield server, port
+
+
+@contextlib.contextmanager
+def nats_server():
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
+        with ended(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", directory], port) as server:
+            yield server, port
+
+
+@contextlib.contextmanager
+def ended(command, port):
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_port(port)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def is_missing(build, server, peer):
+    return not shutil.which(server) or not (build / "bench" / peer).exists()
+
+
 def redis_streams(build):
     """(d) Redis Streams, AOF everysec: the same lines, producer and consumer at once; and the usual Python consumer."""
-    if not shutil.which("redis-server") or not (build / "bench" / "peer_redis").exists():
+    if is_missing(build, "redis-server", "peer_redis"):
         return [{"name": "redis_streams", "skipped": "redis-server or hiredis is not installed"}]
-    events, port = 400_000, free_port()
-    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
-        server = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--appendonly", "yes",
-                                   "--appendfsync", "everysec", "--save", ""], stdout=subprocess.DEVNULL)
-        try:
-            wait_port(port)
-            row = run_program(build, "peer_redis", port, events)[0]
-            cpu = cpu_seconds(server.pid)
-            rows = [{"name": "redis_streams", "events_per_second": row["events"] / row["seconds"], "events_per_cpu_second": row["events"] / cpu}]
-            python = "/usr/bin/python3"  # Debian's, which has python3-redis
-            if subprocess.run([python, "-c", "import redis"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-                done = subprocess.run([python, str(ROOT / "bench" / "peer_consumer.py"), str(port), str(events // 4)], capture_output=True,
-                                      text=True, check=True, timeout=DEADLINE_S)
-                row = json.loads(done.stdout)
-                rows.append({"name": "python_consumer", "events_per_second": row["events"] / row["seconds"],
-                             "events_per_cpu_second": row["events"] / row["cpu_seconds"]})
-            return rows
-        finally:
-            server.terminate()
-            server.wait(20)
+    events = 400_000
+    with redis_server() as (server, port):
+        row = run_program(build, "peer_redis", port, events)[0]
+        cpu = cpu_seconds(server.pid)
+        rows = [{"name": "redis_streams", "events_per_second": row["events"] / row["seconds"], "events_per_cpu_second": row["events"] / cpu}]
+        python = "/usr/bin/python3"  # Debian's, which has python3-redis
+        if subprocess.run([python, "-c", "import redis"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            done = subprocess.run([python, str(ROOT / "bench" / "peer_consumer.py"), str(port), str(events // 4)], capture_output=True,
+                                  text=True, check=True, timeout=DEADLINE_S)
+            row = json.loads(done.stdout)
+            rows.append({"name": "python_consumer", "events_per_second": row["events"] / row["seconds"],
+                         "events_per_cpu_second": row["events"] / row["cpu_seconds"]})
+        return rows
 
 
 def nats_jetstream(build):
     """(d) NATS JetStream, file storage: the same lines, producer and consumer at once."""
-    if not shutil.which("nats-server") or not (build / "bench" / "peer_nats").exists():
+    if is_missing(build, "nats-server", "peer_nats"):
         return [{"name": "nats_jetstream", "skipped": "nats-server or libnats is not installed"}]
-    events, port = 300_000, free_port()
-    with tempfile.TemporaryDirectory(prefix="finstream-bench-") as directory:
-        server = subprocess.Popen(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", directory], stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
-        try:
-            wait_port(port)
-            row = run_program(build, "peer_nats", port, events)[0]
-            return [{"name": "nats_jetstream", "events_per_second": row["events"] / row["seconds"],
-                     "events_per_cpu_second": row["events"] / cpu_seconds(server.pid)}]
-        finally:
-            server.terminate()
-            server.wait(20)
+    events = 300_000
+    with nats_server() as (server, port):
+        row = run_program(build, "peer_nats", port, events)[0]
+        return [{"name": "nats_jetstream", "events_per_second": row["events"] / row["seconds"],
+                 "events_per_cpu_second": row["events"] / cpu_seconds(server.pid)}]
+
+
+def brokers(build):
+    """Our drivers of Redis and NATS, beside their own clients with the same lines (which produce and consume at once)."""
+    rows = []
+    for name, start, peer in (("redis", redis_server, "peer_redis"), ("nats", nats_server, "peer_nats")):
+        if is_missing(build, f"{name}-server", peer):
+            rows.append({"name": name, "skipped": f"{name}-server or its client is not installed"})
+            continue
+        with start() as (_, port):
+            theirs = run_program(build, peer, port, 200_000)[0]
+            ceiling = theirs["events"] / theirs["seconds"]
+            rows.append({"name": f"{name}_own_client", "events_per_second": ceiling})
+            for row in run_program(build, "broker_bench", name, f"{name}://127.0.0.1:{port}", 200_000):
+                rows.append({**row, "name": f"{name}_{row['name']}", "times_own_client": row["events_per_second"] / ceiling})
+    return rows
 
 
 def wait_port(port):
@@ -285,7 +320,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, stores, redis_streams, nats_jetstream, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, stores, redis_streams, nats_jetstream, brokers, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@
 // Errors      unreachable (cannot be reached, or does not answer: try again), conflict (see Publishing),
 //             overloaded (it refuses for want of memory or space), trimmed, not_found (no such stream or group),
 //             invalid_argument (a name it does not take, numbers with holes, a message over its limit), incompatible
-//             (a stream that is not set up as it must be, or holds what no driver of ours has written).
+//             (a stream that is not set up as it must be, or holds what no driver of ours has written), config_invalid
+//             (a password is wrong, a user may not do this).
 // clang-format on
 #pragma once
 

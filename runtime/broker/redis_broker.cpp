@@ -13,9 +13,8 @@ using namespace redis_entries;
 namespace {
 
 constexpr std::size_t max_message_bytes = 8u << 20; // Redis would take more, and hold up everybody while it does
-constexpr std::size_t script_bytes = 2u << 20;      // of bodies for one script: Redis does nothing else meanwhile
-constexpr std::size_t script_messages = 2000;
-constexpr std::size_t scripts_underway = 4;
+constexpr std::size_t transaction_bytes = 8u << 20; // of bodies: Redis does nothing else meanwhile
+constexpr std::size_t transaction_messages = 10'000;
 constexpr std::size_t first_read = 16; // messages, until it is known how large they are
 constexpr std::size_t most_read = 1000;
 
@@ -23,12 +22,12 @@ bool is_unknown_script(const redisReply& reply) {
   return reply.type == REDIS_REPLY_ERROR && std::string_view{reply.str, reply.len}.starts_with("NOSCRIPT");
 }
 
-// From the front: as much as one script may have, and one at least.
-std::size_t messages_of_one_script(std::span<const broker_message> messages) {
+// From the front: as much as one transaction may have, and one at least.
+std::size_t messages_of_one_transaction(std::span<const broker_message> messages) {
   std::size_t count = 0, bytes = 0;
-  while (count < messages.size() && count < script_messages) {
+  while (count < messages.size() && count < transaction_messages) {
     bytes += messages[count].body.size();
-    if (count > 0 && bytes > script_bytes) break;
+    if (count > 0 && bytes > transaction_bytes) break;
     ++count;
   }
   return count;
@@ -64,11 +63,11 @@ expected<void> redis_broker::publish(const std::string& stream, std::optional<me
     if (auto sound = broker_rules::check_name("stream", stream); !sound) return sound;
     if (auto sound = broker_rules::check_messages(after, messages, max_message_bytes); !sound) return sound;
     while (!messages.empty()) {
-      auto done = publish_some(stream, after, messages);
-      if (!done) return tl::unexpected{done.error()};
-      if (*done == 0) continue;
-      after = messages[*done - 1].number;
-      messages = messages.subspan(*done);
+      auto some = messages.first(messages_of_one_transaction(messages));
+      auto done = publish_some(stream, after, some);
+      if (!done) return done;
+      after = some.back().number;
+      messages = messages.subspan(some.size());
     }
     return {};
   });
@@ -143,64 +142,48 @@ expected<redis_reply> redis_broker::run(script& which, const std::string& stream
     if (!replies) return tl::unexpected{replies.error()};
     which.hash = is_unknown_script(*replies->front()) && attempt == 0 ? "" : which.hash;
     if (which.hash.empty()) continue;
-    if (auto error = redis_failure(*replies->front(), "a script", session_.server()); error.code != errc::none)
-      return tl::unexpected{error};
+    if (auto sound = session_.check(*replies->front(), "a script"); !sound) return tl::unexpected{sound.error()};
     return std::move(replies->front());
   }
 }
 
-expected<std::size_t> redis_broker::publish_some(const std::string& stream, std::optional<message_number> after,
-                                                 std::span<const broker_message> messages) {
-  if (publish_.hash.empty())
-    if (auto loaded = load(publish_); !loaded) return tl::unexpected{loaded.error()};
-  std::vector<redis_command> commands;
-  std::vector<std::span<const broker_message>> of_command;
-  while (!messages.empty() && commands.size() < scripts_underway) {
-    auto some = messages.first(messages_of_one_script(messages));
-    commands.push_back(publishing(stream, after, some));
-    of_command.push_back(some);
-    after = some.back().number;
-    messages = messages.subspan(some.size());
-  }
-  auto replies = session_.exchange(commands);
-  if (!replies) return tl::unexpected{replies.error()};
-  std::size_t done = 0;
-  for (std::size_t i = 0; i < commands.size(); ++i) {
-    const auto& reply = *(*replies)[i];
-    if (is_unknown_script(reply)) {
-      publish_.hash.clear();
-      return done;
+expected<void> redis_broker::publish_some(const std::string& stream, std::optional<message_number> after,
+                                          std::span<const broker_message> messages) {
+  for (;;) {
+    auto watched = session_.ask({"WATCH", stream});
+    if (!watched) return tl::unexpected{watched.error()};
+    auto last = run(last_id_, stream, {});
+    if (!last) return tl::unexpected{last.error()};
+    if (auto id = text_of(**last); id != id_of(after)) {
+      auto found = parse_id(id);
+      if (!found) return tl::unexpected{found.error()};
+      return broker_rules::conflict_in(stream, after,
+                                       *found == message_number{} ? std::nullopt : std::optional{*found});
     }
-    if (auto error = redis_failure(reply, "publishing", session_.server()); error.code != errc::none)
-      return tl::unexpected{error};
-    if (!text_of(reply).empty()) return conflict(stream, commands[i][4], text_of(reply));
-    done += of_command[i].size();
-    count_published(of_command[i]);
+    auto added = add_all(stream, messages);
+    if (!added) return tl::unexpected{added.error()};
+    if (*added) break;
   }
-  return done;
+  count_published(messages);
+  return {};
 }
 
-redis_command redis_broker::publishing(const std::string& stream, std::optional<message_number> after,
-                                       std::span<const broker_message> messages) const {
-  redis_command out{"EVALSHA", publish_.hash, "1", stream, id_of(after), std::to_string(messages.front().log_id)};
-  out.reserve(out.size() + 4 * messages.size());
-  for (const auto& x : messages) {
-    out.push_back(id_of(x.number));
-    out.push_back(x.type);
-    out.push_back(x.body);
-    out.push_back(x.is_last_part ? "1" : "0");
-  }
-  return out;
-}
-
-tl::unexpected<failure> redis_broker::conflict(const std::string& stream, const std::string& wanted,
-                                               std::string_view found) {
-  auto number = [](std::string_view id) -> std::optional<message_number> {
-    auto out = parse_id(id);
-    if (!out || *out == message_number{}) return std::nullopt;
-    return *out;
-  };
-  return broker_rules::conflict_in(stream, number(wanted), number(found));
+expected<bool> redis_broker::add_all(const std::string& stream, std::span<const broker_message> messages) {
+  redis_request request;
+  request.add({"MULTI"});
+  auto log = std::to_string(messages.front().log_id);
+  for (const auto& x : messages)
+    request.add({"XADD", stream, id_of(x.number), "type", x.type, "body", x.body, "last", x.is_last_part ? "1" : "0",
+                 "log", log});
+  request.add({"EXEC"});
+  auto replies = session_.exchange(request);
+  if (!replies) return tl::unexpected{replies.error()};
+  for (const auto& x : *replies)
+    if (auto sound = session_.check(*x, "publishing"); !sound) return tl::unexpected{sound.error()};
+  const auto& outcome = *replies->back(); // of each, or nothing
+  for (std::size_t i = 0; i < outcome.elements; ++i)
+    if (auto sound = session_.check(*outcome.element[i], "publishing"); !sound) return tl::unexpected{sound.error()};
+  return outcome.type == REDIS_REPLY_ARRAY;
 }
 
 void redis_broker::count_published(std::span<const broker_message> messages) {

@@ -1,6 +1,7 @@
 // INTERNAL to runtime/broker: Redis Streams. A message's number is the id of its entry, `transaction-part`, which Redis
-// itself lets only grow. What must not be torn apart is a script of redis_scripts.hpp. docs/brokers.md says what other
-// programs see. Streams are in redis_broker.cpp, groups in redis_groups.cpp.
+// itself lets only grow. Messages are added in transactions that Redis drops if
+// somebody touched the stream since its last id was looked at; what else must not be torn apart is a script.
+// docs/brokers.md says what other programs see. Streams are in redis_broker.cpp, groups in redis_groups.cpp.
 #pragma once
 
 #include "runtime/broker/broker.hpp"
@@ -53,17 +54,15 @@ private:
     return outcome;
   }
   // An error of XGROUP CREATE, unless it is that there is such a group.
-  expected<void> unless_there(const redisReply& reply) const;
+  expected<void> unless_there(const redisReply& reply);
   expected<void> load(script& which);
   // A server that was started again has forgotten its scripts: then it is told once more.
   expected<redis_reply> run(script& which, const std::string& stream, const redis_command& arguments);
-  // Several scripts at once: each finds what the one before it has left, or adds nothing. Answers how many messages are
-  // in the stream now; 0 if the server has to be told the script anew.
-  expected<std::size_t> publish_some(const std::string& stream, std::optional<message_number> after,
-                                     std::span<const broker_message> messages);
-  redis_command publishing(const std::string& stream, std::optional<message_number> after,
-                           std::span<const broker_message> messages) const;
-  static tl::unexpected<failure> conflict(const std::string& stream, const std::string& wanted, std::string_view found);
+  // Of what one transaction of Redis may have, which is at least one message: all, or nothing.
+  expected<void> publish_some(const std::string& stream, std::optional<message_number> after,
+                              std::span<const broker_message> messages);
+  // Whether it was done; otherwise somebody has touched the stream in between, and it is to be looked at again.
+  expected<bool> add_all(const std::string& stream, std::span<const broker_message> messages);
   void count_published(std::span<const broker_message> messages);
   expected<stream_ends> find_ends(const std::string& stream);
   expected<std::vector<broker_message>> read_some(const std::string& stream, std::optional<message_number> after,
@@ -84,7 +83,7 @@ private:
   broker_options options_;
   redis_session session_;
   throttled_health health_;
-  script publish_{redis_scripts::publish, {}}, keep_{redis_scripts::keep, {}}, forget_{redis_scripts::forget, {}};
+  script last_id_{redis_scripts::last_id, {}}, keep_{redis_scripts::keep, {}}, forget_{redis_scripts::forget, {}};
   broker_statistics statistics_;
 };
 

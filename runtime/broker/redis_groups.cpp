@@ -17,10 +17,10 @@ constexpr nanoseconds look_again = 20 * millisecond; // whether a group that has
 
 } // namespace
 
-expected<void> redis_broker::unless_there(const redisReply& reply) const {
-  auto error = redis_failure(reply, "XGROUP", session_.server());
-  if (error.code == errc::none || error.message.find("BUSYGROUP") != std::string::npos) return {};
-  return tl::unexpected{error};
+expected<void> redis_broker::unless_there(const redisReply& reply) {
+  auto made = session_.check(reply, "XGROUP");
+  if (made || made.error().message.find("BUSYGROUP") != std::string::npos) return {};
+  return made;
 }
 
 expected<void> redis_broker::ensure_group(const std::string& stream, const std::string& group) {

@@ -3,18 +3,13 @@
 
 namespace finstream::redis_scripts {
 
-// KEYS: the stream. ARGV: the id it must end with, the log, then id, type, body and last of each message. Answers "" or
-// the id that it ends with instead; then nothing was added.
-inline constexpr const char* publish = R"(
+// KEYS: the stream. Answers the id that it ends with, without the bodies that Redis would send along.
+inline constexpr const char* last_id = R"(
 local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
 if info.err then return info end
 for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' and info[i + 1] ~= ARGV[1] then return info[i + 1] end
+  if info[i] == 'last-generated-id' then return info[i + 1] end
 end
-for i = 3, #ARGV, 4 do
-  redis.call('XADD', KEYS[1], ARGV[i], 'type', ARGV[i + 1], 'body', ARGV[i + 2], 'last', ARGV[i + 3], 'log', ARGV[2])
-end
-return ''
 )";
 
 // KEYS: the stream. ARGV: group, consumer, ids. Those that another consumer has by now stay with it.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
@@ -16,18 +17,6 @@ namespace {
 
 constexpr std::size_t receive_bytes = 256u << 10; // at a time
 constexpr int oldest_version = 7;                 // XAUTOCLAIM that says what is lost, and the lag of groups
-
-std::string format(const redis_command& command) {
-  std::vector<const char*> words;
-  std::vector<std::size_t> sizes;
-  for (const auto& x : command) words.push_back(x.data()), sizes.push_back(x.size());
-  char* text = nullptr;
-  auto size = redisFormatCommandArgv(&text, static_cast<int>(words.size()), words.data(), sizes.data());
-  ensure(size > 0, "hiredis could not format a command");
-  std::string out{text, static_cast<std::size_t>(size)};
-  redisFreeCommand(text);
-  return out;
-}
 
 // "redis_version:7.0.15\r\n" -> "7.0.15"
 std::string line_of(const redisReply& info, const std::string& name) {
@@ -71,16 +60,22 @@ constexpr meaning meanings[] = {
 
 } // namespace
 
-void redis_reply_deleter::operator()(redisReply* reply) const { freeReplyObject(reply); }
-
-failure redis_failure(const redisReply& reply, const std::string& what, const std::string& server) {
-  if (reply.type != REDIS_REPLY_ERROR) return {};
-  std::string said{reply.str, reply.len};
-  const meaning other{"", errc::incompatible, ""};
-  auto found = std::ranges::find_if(meanings, [&](const meaning& x) { return said.starts_with(x.prefix); });
-  const auto& means = found == std::end(meanings) ? other : *found;
-  return {means.code, what + " in " + server + " failed: " + said + means.advice};
+void redis_request::add(std::span<const std::string_view> words) {
+  auto put = [&](char sign, std::size_t size) {
+    char digits[24];
+    auto end = std::to_chars(digits, digits + sizeof digits, size).ptr;
+    bytes += sign;
+    bytes.append(digits, end).append("\r\n");
+  };
+  put('*', words.size());
+  for (auto x : words) {
+    put('$', x.size());
+    bytes.append(x).append("\r\n");
+  }
+  ++commands;
 }
+
+void redis_reply_deleter::operator()(redisReply* reply) const { freeReplyObject(reply); }
 
 struct redis_session::connection {
   explicit connection(redisContext* made) : context{made} {}
@@ -105,22 +100,35 @@ void redis_session::begin(nanoseconds patience) {
 
 bool redis_session::is_late() const { return system_clock().monotonic() - began_ > (deadline_ - began_) / 2; }
 
-expected<std::vector<redis_reply>> redis_session::exchange(const std::vector<redis_command>& commands) {
+expected<std::vector<redis_reply>> redis_session::exchange(const redis_request& request) {
   if (auto there = connect(); !there) return tl::unexpected{there.error()};
-  std::string bytes;
-  for (const auto& x : commands) bytes += format(x);
   std::vector<redis_reply> out;
-  if (auto done = send_and_receive(bytes, commands.size(), out); !done) return tl::unexpected{done.error()};
+  if (auto done = send_and_receive(request, out); !done) return tl::unexpected{done.error()};
   return out;
+}
+
+expected<std::vector<redis_reply>> redis_session::exchange(const std::vector<redis_command>& commands) {
+  redis_request request;
+  for (const auto& x : commands) request.add(std::vector<std::string_view>{x.begin(), x.end()});
+  return exchange(request);
 }
 
 expected<std::vector<redis_reply>> redis_session::ask_all(const std::vector<redis_command>& commands) {
   auto replies = exchange(commands);
   if (!replies) return replies;
   for (std::size_t i = 0; i < replies->size(); ++i)
-    if (auto error = redis_failure(*(*replies)[i], commands[i][0], server_); error.code != errc::none)
-      return tl::unexpected{error};
+    if (auto sound = check(*(*replies)[i], commands[i][0]); !sound) return tl::unexpected{sound.error()};
   return replies;
+}
+
+expected<void> redis_session::check(const redisReply& reply, const std::string& what) {
+  if (reply.type != REDIS_REPLY_ERROR) return {};
+  std::string said{reply.str, reply.len};
+  const meaning other{"", errc::incompatible, ""};
+  auto found = std::ranges::find_if(meanings, [&](const meaning& x) { return said.starts_with(x.prefix); });
+  const auto& means = found == std::end(meanings) ? other : *found;
+  if (means.code == errc::unreachable) connection_.reset();
+  return fail(means.code, what + " in " + server_ + " failed: " + said + means.advice);
 }
 
 expected<redis_reply> redis_session::ask(const redis_command& command) {
@@ -170,8 +178,9 @@ expected<void> redis_session::introduce() {
   return ended ? expected<void>{} : tl::unexpected{ended.error()};
 }
 
-expected<void> redis_session::send_and_receive(const std::string& bytes, std::size_t answers,
-                                               std::vector<redis_reply>& out) {
+expected<void> redis_session::send_and_receive(const redis_request& request, std::vector<redis_reply>& out) {
+  const auto& bytes = request.bytes;
+  auto answers = request.commands;
   for (std::size_t sent = 0; sent < bytes.size() || out.size() < answers;) {
     bool can_send = false, can_receive = false;
     if (auto ready = wait_for_socket(sent < bytes.size(), can_send, can_receive); !ready) return ready;

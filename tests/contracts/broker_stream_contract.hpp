@@ -43,7 +43,7 @@ CAF_TEST(numbers and logs of 64 bits are kept) {
   must(client->publish(stream, {}, std::vector{large}));
   must(client->publish(stream, large.number, std::vector{part(large.number.transaction + 1, 0, true)}));
   CAF_CHECK_EQUAL(read(), "9007199254740993 9007199254740994");
-  CAF_CHECK_EQUAL(must(client->read(stream, {}, 1, no_limit)).at(0).log_id, large.log_id);
+  CAF_CHECK(must(client->read(stream, {}, 1, no_limit)).at(0).log_id == large.log_id);
 }
 
 CAF_TEST(messages are read in the order in which they were published) {

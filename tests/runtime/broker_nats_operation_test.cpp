@@ -246,6 +246,25 @@ CAF_TEST(a user and a password are asked for and given) {
   must(with("node:secret@")->open_stream(stream));
 }
 
+CAF_TEST(a user needs no more permissions than the documentation says) {
+  temp_dir directory;
+  auto path = directory.path() + "/nats.conf";
+  std::ofstream{path} << R"(authorization { users = [{user: node, password: secret, permissions: {
+    publish: ["finstream.>", "$JS.API.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"]}}] })";
+  nats_server server{{"-c", path}};
+  auto node = client_of("nats://node:secret@127.0.0.1:" + std::to_string(server.process.port()));
+  must(node->open_stream(stream));
+  must(node->ensure_group(stream, "g"));
+  must(node->publish(stream, {}, transactions(1, 2)));
+  CAF_CHECK_EQUAL(text(must(node->read(stream, {}, 9, no_limit))), "1 2");
+  CAF_CHECK_EQUAL(text(must(node->take(stream, "g", "c", 9, second))), "1 2");
+  must(node->keep(stream, "g", "c", numbers(1, 1)));
+  must(node->acknowledge(stream, "g", numbers(1, 2)));
+  must(node->trim(stream, {2, 0}));
+  must(node->health());
+  must(node->remove_stream(stream));
+}
+
 CAF_TEST(where nobody listens nothing is waited for and a url must be one) {
   auto client = client_of("nats://127.0.0.1:" + std::to_string(free_port()), 5000);
   auto began = system_clock().monotonic();

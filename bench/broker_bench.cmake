@@ -1,0 +1,2 @@
+add_executable(broker_bench broker_bench.cpp)
+target_link_libraries(broker_bench PRIVATE finstream_broker)
