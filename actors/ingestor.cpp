@@ -8,9 +8,10 @@
 
 namespace finstream {
 
-void ingestor_state::prepare(node_context* context, const feed_settings* feed) {
+void ingestor_state::prepare(node_context* context, const feed_settings* feed, child_starter start_process) {
   context_ = context;
   feed_ = feed;
+  start_process_ = std::move(start_process);
   path_ = "/feeds/" + feed->name;
 }
 

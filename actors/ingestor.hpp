@@ -24,7 +24,7 @@ struct ingestor_state {
   static constexpr const char* name = "ingestor";
 
   explicit ingestor_state(actor_of<ingestor_state>* self) : self_{self} {}
-  void prepare(node_context* context, const feed_settings* feed);
+  void prepare(node_context* context, const feed_settings* feed, child_starter start_process = start_child);
   interface::behavior_type behavior();
 
 private:
@@ -70,6 +70,7 @@ private:
   actor_of<ingestor_state>* self_;
   node_context* context_ = nullptr;
   const feed_settings* feed_ = nullptr;
+  child_starter start_process_;
   std::string path_;
   phase phase_ = phase::waiting;
   std::unique_ptr<child> process_;

@@ -71,7 +71,7 @@ void ingestor_state::start() {
   events.on_exit = [me, run = run_](child_exit end) {
     caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
   };
-  auto started = start_child(options, std::move(events));
+  auto started = start_process_(options, std::move(events));
   if (!started) {
     job_->end(job_status::failed, started.error().message);
     return plan_restart(started.error().message);
