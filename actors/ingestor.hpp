@@ -57,7 +57,8 @@ private:
   std::string why_not_ready() const;
   void plan_restart(const std::string& why);
   void finish_if_drained();
-  std::vector<std::pair<std::string, std::string>> resume_environment();
+  void on_start_failed(const failure& why);
+  expected<std::vector<std::pair<std::string, std::string>>> resume_environment();
   std::vector<std::pair<std::string, std::string>> pacing_environment() const;
   void on_paces(const std::vector<pace_line>& all);
   void tell_pacer(const pace_line& what);
