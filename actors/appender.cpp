@@ -145,8 +145,9 @@ bool appender_state::is_written(const part& x) {
   auto at = last_part_.find(x.what->feed);
   if (at == last_part_.end()) {
     auto saved = context_->log->get(feeds_table, last_part_key(x.what->feed));
+    if (!saved) throw std::runtime_error("which part of a feed was the last: " + saved.error().message);
     at = last_part_.emplace(x.what->feed, part_number{}).first;
-    if (saved && *saved) {
+    if (*saved) {
       byte_reader in{**saved};
       at->second = {in.number(), in.number()};
     }
