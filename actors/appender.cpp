@@ -81,7 +81,7 @@ void appender_state::recover() {
       last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
-  remember_events(std::max(range.head, range.next > horizon ? range.next - horizon : 0), range.next);
+  remember_events(where_memory_begins(range.head, range.next, horizon), range.next);
   // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
   // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
