@@ -27,7 +27,8 @@ std::uint64_t appender_state::where_memory_begins(std::uint64_t head, std::uint6
     auto end = from;
     from -= std::min(horizon, from - head);
     for (auto at = from; at < end;) {
-      auto records = must(context_->log->read(topic::events, partition_, at, recovery_read_bytes), "the log's last events");
+      auto records =
+        must(context_->log->read(topic::events, partition_, at, recovery_read_bytes), "the log's last events");
       from = std::min(from, records.front().offset);
       for (auto& r : records) {
         if (r.offset < end && r.kind == record_kind::events) events += r.count;
@@ -46,7 +47,7 @@ void appender_state::remember_events(std::uint64_t from, std::uint64_t to) {
       from = r.next();
       last_log_ts_ = std::max(last_log_ts_, r.log_ts);
       if (r.kind != record_kind::events) continue;
-      if (auto entry = read_back(std::move(r), left_out)) memory_->insert(*entry->events, duplicates_);
+      if (auto entry = read_back(std::move(r), left_out)) memory_->remember(*entry->events);
     }
   }
 }
