@@ -91,8 +91,18 @@ void backfill_state::end_run(const char* how) {
 
 void backfill_state::go_on() {
   if (underway_.missing != 0) return;
+  if (!is_alone_) return wait_for_predecessor();
   if (std::exchange(heal_due_, false)) heal();
   while (underway_.missing == 0 && !posts_.empty()) answer_next();
+}
+
+// What a lane that died had handed over may still wait for the log: it would not be found there, and be taken a second
+// time. What is handed over after it is answered when that is written.
+void backfill_state::wait_for_predecessor() {
+  for (std::size_t p = 0; p < healers_.size(); ++p)
+    if (!context_->where->find(partition_path(static_cast<std::uint16_t>(p), "appender"))) return;
+  is_alone_ = true;
+  for (std::size_t p = 0; p < healers_.size(); ++p) hand_over(static_cast<std::uint16_t>(p), {}, [](std::uint64_t) {});
 }
 
 void backfill_state::hand_over(std::uint16_t partition, lane_part part, std::function<void(std::uint64_t)> then) {
