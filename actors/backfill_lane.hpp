@@ -46,6 +46,7 @@ private:
   void on_pulse();
   void go_on();
   void wait_for_predecessor();
+  void learn_what_is_owed(std::size_t partition);
   bool is_held_up(backfill_answer& answer) const;
   nanoseconds live_lag() const;
   std::vector<intake> look_at(const backfill_post& post, parsed_chunk& parsed, backfill_answer& answer);

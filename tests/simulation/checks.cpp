@@ -1,6 +1,7 @@
 #include "tests/simulation/checks.hpp"
 
 #include "actors/log_entries.hpp"
+#include "actors/owed_windows.hpp"
 #include "actors/set_aside.hpp"
 #include "cli/replay_run.hpp"
 #include "messages/codec/event_codec.hpp"
@@ -92,6 +93,7 @@ std::optional<std::string> check_trades(const bus& log, int partitions) {
   auto has_past = false;
   for (std::uint16_t p = 0; p < partitions; ++p) {
     if (auto range = log.range(topic::events, p); range->head != 0) return std::nullopt;
+    if (auto owed = load_owed(log, p); !owed || !owed->empty()) return std::nullopt;
     auto walked = each_record(log, topic::events, p, [&](const record& r) {
       if (r.kind != record_kind::events && r.kind != record_kind::backfill) return;
       has_past = has_past || r.kind == record_kind::backfill;

@@ -19,8 +19,8 @@ std::optional<std::string> check_order(const bus& log, int partitions);
 // Bars, features, signals, rejected events and the bar store are what a replay of the log makes, byte for byte. A
 // record that crashes its stage and is not set aside yet makes a replay impossible: then nothing is checked.
 std::optional<std::string> check_replay(const bus& log, int partitions, const std::set<log_place>& poisoned);
-// Of a log that is kept whole, and whose windows are closed and healed: each trade is in one bar of a second, or it was
-// rejected; one that was rejected may be in a bar that was healed.
+// Of a log that is kept whole, and whose windows are closed and healed, none owed yet: each trade is in one bar of a
+// second, or it was rejected; one that was rejected may be in a bar that was healed.
 std::optional<std::string> check_trades(const bus& log, int partitions);
 // No record is set aside but these.
 std::optional<std::string> check_set_aside(const bus& log, int partitions, const std::set<log_place>& poisoned);
