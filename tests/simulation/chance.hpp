@@ -18,7 +18,7 @@ public:
     return first + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(last - first + 1)));
   }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
-  bool per_mille(std::uint64_t n) { return below(1000) < n; }
+  bool per_mille(std::uint64_t n) { return n != 0 && below(1000) < n; } // what never happens draws nothing
   template <class T> const T& of(const std::vector<T>& xs) { return xs[below(xs.size())]; }
 
 private:
