@@ -17,7 +17,7 @@ target_compile_definitions(simulate_planted PRIVATE FINSTREAM_PLANTED_FAULTS)
 target_link_libraries(simulate_planted PRIVATE finstream_simulation)
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-add_test(NAME simulation COMMAND simulate --seeds 500 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+add_test(NAME simulation COMMAND simulate --seeds 300 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 add_test(NAME simulation_is_repeatable COMMAND simulate --seeds 100 --twice WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 add_test(NAME simulation_finds_faults COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/simulation/planted_faults.py
          $<TARGET_FILE:simulate> $<TARGET_FILE:simulate_planted> WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
