@@ -1,6 +1,7 @@
 #include "actors/appender.hpp"
 
 #include "messages/codec/msgpack.hpp"
+#include "messages/planted.hpp"
 #include "messages/value/bytes.hpp"
 #include "runtime/log/log.hpp"
 
@@ -81,7 +82,8 @@ void appender_state::recover() {
       last_log_ts_ = r.log_ts;
   auto horizon = context_->config->windows.duplicate_horizon_events;
   memory_.emplace(horizon);
-  remember_events(std::max(range.head, range.next > horizon ? range.next - horizon : 0), range.next);
+  if (!planted(fault::memory_is_not_recovered))
+    remember_events(where_memory_begins(range.head, range.next, horizon), range.next);
   // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
   // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
@@ -145,13 +147,14 @@ bool appender_state::is_written(const part& x) {
   auto at = last_part_.find(x.what->feed);
   if (at == last_part_.end()) {
     auto saved = context_->log->get(feeds_table, last_part_key(x.what->feed));
+    if (!saved) throw std::runtime_error("which part of a feed was the last: " + saved.error().message);
     at = last_part_.emplace(x.what->feed, part_number{}).first;
-    if (saved && *saved) {
+    if (*saved) {
       byte_reader in{**saved};
       at->second = {in.number(), in.number()};
     }
   }
-  return at->second.sender == x.what->sender && x.number <= at->second.number;
+  return !planted(fault::forgets_last_part) && at->second.sender == x.what->sender && x.number <= at->second.number;
 }
 
 std::string appender_state::last_part_key(const std::string& feed) const {
@@ -160,6 +163,9 @@ std::string appender_state::last_part_key(const std::string& feed) const {
 
 bool appender_state::write(part& x) {
   if (is_written(x)) return self_->send(x.from, verb::appended_v, partition_, x.number), true;
+  if (planted(fault::confirms_before_writing)) self_->send(x.from, verb::appended_v, partition_, x.number);
+  if (planted(fault::saves_resume_point_first) && x.what->resume)
+    context_->log->write({{}, {{feeds_table, x.what->feed, pack_resume_point(*x.what->resume)}}, {}});
   transaction tx;
   std::vector<std::shared_ptr<log_entry>> entries;
   auto log_ts = next_log_ts();
@@ -246,6 +252,7 @@ bool appender_state::write(node_start&) {
 }
 
 bool appender_state::write(rules_change&) {
+  if (planted(fault::rules_change_is_forgotten)) return true;
   auto is_said = context_->figures->rules_said.at(partition_) == context_->rules->get().second;
   return is_said || write_rules(record_kind::rules);
 }
@@ -303,6 +310,7 @@ bool appender_state::put(transaction tx, std::vector<std::uint64_t>& offsets) {
 }
 
 timestamp appender_state::next_log_ts() {
+  if (planted(fault::clock_goes_back)) return last_log_ts_ = context_->time->now();
   last_log_ts_ = std::max(last_log_ts_, context_->time->now()); // never back, whatever the machine's clock does
   return last_log_ts_;
 }
@@ -310,6 +318,7 @@ timestamp appender_state::next_log_ts() {
 // A write that failed may have reached the disk all the same: then the log holds more than this actor knows of, and a
 // new one that reads its end must go on. What was not confirmed comes to that one again.
 void appender_state::try_again() {
+  if (planted(fault::retries_blindly)) return write_pending();
   auto& log = *context_->log;
   if (!ends_at(log, topic::events, partition_, next_event_) ||
       !ends_at(log, topic::dead_letters, partition_, next_letter_) || !derived_->agrees_with_log())

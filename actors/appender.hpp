@@ -73,6 +73,7 @@ private:
 
   void recover();
   void become_ready();
+  std::uint64_t where_memory_begins(std::uint64_t head, std::uint64_t next, std::uint64_t horizon) const;
   void remember_events(std::uint64_t from, std::uint64_t to);
   log_entry_ptr read_back(record from, const set_aside_records& left_out);
   void on_append(chunk_part_ptr what, std::uint64_t number, append_listener from);

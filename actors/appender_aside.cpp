@@ -3,16 +3,41 @@
 #include "actors/appender.hpp"
 #include "runtime/log/log.hpp"
 
+#include <algorithm>
+
 namespace finstream {
 
 namespace {
 constexpr std::size_t recovery_read_bytes = 4u << 20;
+// Where hardly anything happens the log is made of the passing of time: a start does not read all of that.
+constexpr std::uint64_t most_offsets_an_event = 8;
 
 template <class T> T must(expected<T> outcome, const char* what) {
   if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
   return std::move(*outcome);
 }
 } // namespace
+
+// Offsets count what says no event, too: the passing of time, words of sources. So the last `horizon` events may begin
+// further back than as many offsets.
+std::uint64_t appender_state::where_memory_begins(std::uint64_t head, std::uint64_t next, std::uint64_t horizon) const {
+  auto from = next;
+  std::uint64_t events = 0;
+  while (from > head && events < horizon && next - from < horizon * most_offsets_an_event) {
+    auto end = from;
+    from -= std::min(horizon, from - head);
+    for (auto at = from; at < end;) {
+      auto records =
+        must(context_->log->read(topic::events, partition_, at, recovery_read_bytes), "the log's last events");
+      from = std::min(from, records.front().offset);
+      for (auto& r : records) {
+        if (r.offset < end && r.kind == record_kind::events) events += r.count;
+        at = r.next();
+      }
+    }
+  }
+  return from;
+}
 
 void appender_state::remember_events(std::uint64_t from, std::uint64_t to) {
   auto& log = *context_->log;
@@ -22,7 +47,7 @@ void appender_state::remember_events(std::uint64_t from, std::uint64_t to) {
       from = r.next();
       last_log_ts_ = std::max(last_log_ts_, r.log_ts);
       if (r.kind != record_kind::events) continue;
-      if (auto entry = read_back(std::move(r), left_out)) memory_->insert(*entry->events, duplicates_);
+      if (auto entry = read_back(std::move(r), left_out)) memory_->remember(*entry->events);
     }
   }
 }

@@ -48,8 +48,8 @@ backfill_state::interface::behavior_type backfill_state::behavior() {
 
 void backfill_state::recover() {
   for (int p = 0; p < context_->config->partitions; ++p) {
-    auto& x = healers_.emplace_back(*context_->log, static_cast<std::uint16_t>(p));
-    if (auto known = x.recover(); !known) throw std::runtime_error("what is owed: " + known.error().message);
+    healers_.emplace_back(*context_->log, static_cast<std::uint16_t>(p));
+    learn_what_is_owed(static_cast<std::size_t>(p));
   }
   underway_.by_partition.resize(healers_.size());
   events_ = &context_->metrics->backfilled_events();
@@ -91,8 +91,24 @@ void backfill_state::end_run(const char* how) {
 
 void backfill_state::go_on() {
   if (underway_.missing != 0) return;
+  if (!is_alone_) return wait_for_predecessor();
   if (std::exchange(heal_due_, false)) heal();
   while (underway_.missing == 0 && !posts_.empty()) answer_next();
+}
+
+void backfill_state::learn_what_is_owed(std::size_t partition) {
+  if (auto known = healers_[partition].recover(); !known)
+    throw std::runtime_error("what is owed: " + known.error().message);
+}
+
+// What a lane that died had handed over may still wait for the log: it would not be found there, and be taken a second
+// time, and its windows would not be known. What is handed over after it is answered when that is written.
+void backfill_state::wait_for_predecessor() {
+  for (std::size_t p = 0; p < healers_.size(); ++p)
+    if (!context_->where->find(partition_path(static_cast<std::uint16_t>(p), "appender"))) return;
+  is_alone_ = true;
+  for (std::size_t p = 0; p < healers_.size(); ++p)
+    hand_over(static_cast<std::uint16_t>(p), {}, [this, p](std::uint64_t) { learn_what_is_owed(p); });
 }
 
 void backfill_state::hand_over(std::uint16_t partition, lane_part part, std::function<void(std::uint64_t)> then) {

@@ -45,6 +45,8 @@ private:
   void on_appended(std::uint16_t partition, std::uint64_t next);
   void on_pulse();
   void go_on();
+  void wait_for_predecessor();
+  void learn_what_is_owed(std::size_t partition);
   bool is_held_up(backfill_answer& answer) const;
   nanoseconds live_lag() const;
   std::vector<intake> look_at(const backfill_post& post, parsed_chunk& parsed, backfill_answer& answer);
@@ -61,6 +63,7 @@ private:
   std::vector<healer> healers_; // by partition
   std::deque<backfill_post_ptr> posts_;
   underway underway_;
+  bool is_alone_ = false; // nothing of a lane before this one is on its way into the log
   bool heal_due_ = false;
   std::uint64_t idle_pulses_ = 0;
   nanoseconds next_post_at_ = 0; // monotonic: by the rate

@@ -1,5 +1,6 @@
 #include "actors/derived_writer.hpp"
 
+#include "messages/planted.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/store/bar_store.hpp"
 #include "runtime/store/feature_store.hpp"
@@ -32,7 +33,7 @@ derived_writer::output derived_writer::take(stage_result& result) const {
   output out;
   out.dealt_with = std::max(dealt_with_, result.dealt_with);
   for (auto& step : result.steps) {
-    if (step.cause < dealt_with_) continue;
+    if (step.cause < dealt_with_ && !planted(fault::takes_results_twice)) continue;
     for (auto [where, items] :
          {std::pair{derived_topic::bars, &step.bars}, std::pair{derived_topic::features, &step.features},
           std::pair{derived_topic::signals, &step.signals}})
@@ -53,11 +54,11 @@ void derived_writer::add_to(transaction& tx, const output& what, timestamp log_t
   }
   for (auto& [at, letter] : what.rejected)
     tx.appends.push_back(dead_letter_record(topic::rejected, partition_, at, letter));
-  if (what.dealt_with > dealt_with_)
+  if (what.dealt_with > dealt_with_ && !planted(fault::outputs_without_position))
     tx.writes.push_back({stage_table, dealt_with_key(partition_), offset_text(what.dealt_with)});
   if (!what.snapshot) return;
   trimmer_.add_base(tx, log_ts, what.dealt_with, *what.snapshot);
-  auto bytes = pack_snapshot(what.dealt_with, *what.snapshot);
+  auto bytes = pack_snapshot(planted(fault::snapshot_at_wrong_place) ? dealt_with_ : what.dealt_with, *what.snapshot);
   context_->figures->checkpoint_bytes.at(partition_) = bytes.size();
   tx.writes.push_back({stage_table, snapshot_key(partition_), std::move(bytes)});
   tx.commits.push_back({"window", topic::events, partition_, what.dealt_with});
@@ -65,6 +66,7 @@ void derived_writer::add_to(transaction& tx, const output& what, timestamp log_t
 
 void add_rows(transaction& tx, const derived& item) {
   if (auto* x = std::get_if<bar>(&item)) {
+    if (planted(fault::row_is_forgotten) && x->revision != 0) return;
     tx.writes.push_back(bar_write(*x));
   } else if (auto* vector = std::get_if<feature_vector>(&item)) {
     tx.writes.push_back(feature_write(*vector));

@@ -18,6 +18,9 @@ bool holds_events(record_kind kind) { return kind == record_kind::events || kind
 expected<bool> event_spans::follow() {
   auto range = log_.range(topic::events, partition_);
   if (!range) return tl::unexpected{range.error()};
+  auto aside = set_aside_records::load(log_, partition_);
+  if (!aside) return tl::unexpected{aside.error()};
+  aside_ = std::move(*aside);
   std::erase_if(spans_, [&](const span& x) { return x.next <= range->head; });
   late_.erase(late_.begin(), std::lower_bound(late_.begin(), late_.end(), range->head));
   auto read = std::size_t{0};
@@ -28,7 +31,7 @@ expected<bool> event_spans::follow() {
     if (records->empty()) break;
     for (auto& r : *records) {
       next_ = r.next();
-      if (!holds_events(r.kind)) continue;
+      if (!holds_events(r.kind) || aside_.is_unseen(r.offset)) continue;
       auto entry = to_log_entry(std::move(r));
       if (!entry) return tl::unexpected{entry.error()};
       note(**entry);
@@ -68,17 +71,20 @@ expected<void> event_spans::follow_rejected() {
   return {};
 }
 
+// Of a span that has been cut, what is left.
 expected<void> event_spans::visit(const stretches& times, const std::function<void(const log_entry&)>& visit) const {
+  auto range = log_.range(topic::events, partition_);
+  if (!range) return tl::unexpected{range.error()};
   for (auto& x : spans_) {
     if (!times.meets(x.first, x.last)) continue;
-    for (auto offset = x.offset; offset < x.next;) {
+    for (auto offset = std::max(x.offset, range->head); offset < x.next;) {
       auto records = log_.read(topic::events, partition_, offset, span_read_bytes);
       if (!records) return tl::unexpected{records.error()};
       if (records->empty()) break;
       for (auto& r : *records) {
         offset = r.next();
         if (offset > x.next) break;
-        if (!holds_events(r.kind)) continue;
+        if (!holds_events(r.kind) || aside_.is_unseen(r.offset)) continue;
         auto entry = to_log_entry(std::move(r));
         if (!entry) return tl::unexpected{entry.error()};
         visit(**entry);

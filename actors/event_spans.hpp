@@ -5,6 +5,7 @@
 
 #include "actors/log_entries.hpp"
 #include "actors/logic/backfill_bars.hpp"
+#include "actors/set_aside.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -39,6 +40,7 @@ private:
   const bus& log_;
   std::uint16_t partition_;
   std::uint64_t next_ = 0, next_rejected_ = 0;
+  set_aside_records aside_; // as follow() found it: of these nobody makes anything
   std::vector<span> spans_;
   std::vector<std::uint64_t> late_; // offsets of events, ascending
 };

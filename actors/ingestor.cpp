@@ -1,6 +1,7 @@
 #include "actors/ingestor.hpp"
 
 #include "messages/codec/json.hpp"
+#include "messages/planted.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
@@ -8,9 +9,10 @@
 
 namespace finstream {
 
-void ingestor_state::prepare(node_context* context, const feed_settings* feed) {
+void ingestor_state::prepare(node_context* context, const feed_settings* feed, child_starter start_process) {
   context_ = context;
   feed_ = feed;
+  start_process_ = std::move(start_process);
   path_ = "/feeds/" + feed->name;
 }
 
@@ -147,7 +149,7 @@ void ingestor_state::hand_over(std::vector<std::shared_ptr<chunk_part>> parts, s
     parts[p]->sender = context_->seed ^ self_->id();
     // With one partition the order of the log is the order of the lines, so the point goes down with the events
     // themselves. With several, only what all of them have written may be passed over after a restart.
-    if (appenders_.size() == 1)
+    if (appenders_.size() == 1 || planted(fault::resume_point_without_all))
       parts[p]->resume = resume;
     else if (unsaved_resume_)
       parts[p]->resume = std::exchange(unsaved_resume_, std::nullopt);
@@ -176,6 +178,7 @@ void ingestor_state::find_successor(std::uint16_t partition) {
   if (!appender || appender.address() == appenders_[partition]) return;
   appenders_[partition] = nullptr;
   appender_lost_[partition] = false;
+  if (planted(fault::parts_are_not_sent_again)) return;
   for (auto& [number, waiting] : underway_)
     if (auto at = waiting.parts.find(partition); at != waiting.parts.end()) send_part(partition, number, at->second);
 }

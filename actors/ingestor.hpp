@@ -24,7 +24,7 @@ struct ingestor_state {
   static constexpr const char* name = "ingestor";
 
   explicit ingestor_state(actor_of<ingestor_state>* self) : self_{self} {}
-  void prepare(node_context* context, const feed_settings* feed);
+  void prepare(node_context* context, const feed_settings* feed, child_starter start_process = start_child);
   interface::behavior_type behavior();
 
 private:
@@ -57,7 +57,8 @@ private:
   std::string why_not_ready() const;
   void plan_restart(const std::string& why);
   void finish_if_drained();
-  std::vector<std::pair<std::string, std::string>> resume_environment();
+  void on_start_failed(const failure& why);
+  expected<std::vector<std::pair<std::string, std::string>>> resume_environment();
   std::vector<std::pair<std::string, std::string>> pacing_environment() const;
   void on_paces(const std::vector<pace_line>& all);
   void tell_pacer(const pace_line& what);
@@ -70,6 +71,7 @@ private:
   actor_of<ingestor_state>* self_;
   node_context* context_ = nullptr;
   const feed_settings* feed_ = nullptr;
+  child_starter start_process_;
   std::string path_;
   phase phase_ = phase::waiting;
   std::unique_ptr<child> process_;

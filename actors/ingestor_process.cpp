@@ -49,7 +49,9 @@ void ingestor_state::start() {
   if (options.command.front().find('/') == std::string::npos && access(beside.c_str(), X_OK) == 0)
     options.command.front() = beside.string();
   options.environment = feed_->environment;
-  for (auto& pair : resume_environment()) options.environment.push_back(std::move(pair));
+  auto resume = resume_environment();
+  if (!resume) return on_start_failed(resume.error());
+  for (auto& pair : *resume) options.environment.push_back(std::move(pair));
   for (auto& pair : pacing_environment()) options.environment.push_back(std::move(pair));
   options.chunk_bytes = limits.chunk_bytes;
   options.max_line_bytes = feed_->max_line_bytes;
@@ -71,21 +73,25 @@ void ingestor_state::start() {
   events.on_exit = [me, run = run_](child_exit end) {
     caf::anon_send(me, feed_exit{run, end.code, end.signal, end.describe()});
   };
-  auto started = start_child(options, std::move(events));
-  if (!started) {
-    job_->end(job_status::failed, started.error().message);
-    return plan_restart(started.error().message);
-  }
+  auto started = start_process_(options, std::move(events));
+  if (!started) return on_start_failed(started.error());
   process_ = std::move(*started);
   log::info(path_, "started as process {}", process_->pid());
 }
 
-std::vector<std::pair<std::string, std::string>> ingestor_state::resume_environment() {
+void ingestor_state::on_start_failed(const failure& why) {
+  job_->end(job_status::failed, why.message);
+  plan_restart(why.message);
+}
+
+// A feed that is not told where it stopped would begin again, and say all of it a second time.
+expected<std::vector<std::pair<std::string, std::string>>> ingestor_state::resume_environment() {
   std::vector<std::pair<std::string, std::string>> out{{"FINSTREAM_FEED", feed_->name}};
   auto saved = context_->log->get(feeds_table, feed_->name);
-  if (!saved || !*saved) return out;
+  if (!saved) return fail(saved.error().code, "where it is to go on cannot be read: " + saved.error().message);
+  if (!*saved) return out;
   auto point = unpack_resume_point(**saved);
-  if (!point) return out;
+  if (!point) return fail(point.error().code, "where it is to go on cannot be read: " + point.error().message);
   out.emplace_back("FINSTREAM_RESUME_TOKEN", point->token);
   out.emplace_back("FINSTREAM_RESUME_SRC_TS", to_string(point->src_ts));
   out.emplace_back("FINSTREAM_RESUME_SEQ", std::to_string(point->seq));

@@ -1,5 +1,7 @@
 #include "actors/passing_stage.hpp"
 
+#include "messages/planted.hpp"
+
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -21,7 +23,7 @@ template <class Place> auto passing_stage_state<Place>::behavior() -> typename i
 
 template <class Place>
 void passing_stage_state<Place>::on_result(const stage_result_ptr& result, const commit_listener& from) {
-  if (result->begin_with)
+  if (result->begin_with && !planted(fault::stage_begins_empty))
     if (auto loaded = stage_.load(Place::state(*result->begin_with)); !loaded)
       throw std::runtime_error("the state to begin with: " + loaded.error().message);
   for (auto& step : result->steps) apply(step);

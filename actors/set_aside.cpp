@@ -2,6 +2,7 @@
 
 #include "messages/codec/event_codec.hpp"
 #include "messages/codec/msgpack.hpp"
+#include "messages/planted.hpp"
 #include "messages/value/bytes.hpp"
 
 #include <algorithm>
@@ -139,7 +140,7 @@ expected<set_aside_request> poison_letter(const bus& log, std::uint16_t partitio
     return fail(errc::not_found, fmt::format("partition {} has no record at offset {}", partition, what.offset));
   auto& record = records->front();
   set_aside_request out;
-  out.key = set_aside_key(partition, what.offset);
+  out.key = set_aside_key(partition, what.offset + (planted(fault::sets_aside_the_next) ? 1 : 0));
   out.partition = partition;
   out.from = what.stage;
   auto& letter = out.letter;

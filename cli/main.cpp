@@ -13,7 +13,6 @@
 namespace finstream {
 
 // A replay looks up every row: where the tables' indexes do not fit, each look-up reads megabytes of them again.
-constexpr std::size_t reading_cache_bytes = 128u << 20;
 
 std::string counted(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
@@ -47,14 +46,6 @@ std::string worker_script() {
   auto program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   auto built = program.parent_path() / "runtime" / "models" / "worker" / name;
   return std::filesystem::exists(built, error) ? built.string() : (program / name).string();
-}
-
-expected<std::unique_ptr<bus>> open_for_reading(const settings& config) {
-  embedded_bus_options options;
-  options.directory = config.data_directory;
-  options.read_only = true;
-  options.cache_bytes = reading_cache_bytes;
-  return open_embedded_bus(options);
 }
 
 } // namespace finstream

@@ -19,14 +19,26 @@ event_memory::event_memory(std::uint64_t horizon_events)
 
 void event_memory::insert(const event_batch& batch, std::vector<std::uint32_t>& duplicates) {
   duplicates.clear();
-  auto& index = index_.translate(batch, [this](const series_key&) {
-    series_.emplace_back();
-    return static_cast<std::uint32_t>(series_.size() - 1);
-  });
+  auto& index = translate(batch);
   for (std::uint32_t i = 0; i < batch.rows.size(); ++i) {
     auto& row = batch.rows[i];
     if (!insert(index[row.key], {row.src_ts.ns, row.seq})) duplicates.push_back(i);
   }
+}
+
+void event_memory::remember(const event_batch& batch) {
+  auto& index = translate(batch);
+  for (auto& row : batch.rows) {
+    add(index[row.key], {row.src_ts.ns, row.seq});
+    count_one();
+  }
+}
+
+const std::vector<std::uint32_t>& event_memory::translate(const event_batch& batch) {
+  return index_.translate(batch, [this](const series_key&) {
+    series_.emplace_back();
+    return static_cast<std::uint32_t>(series_.size() - 1);
+  });
 }
 
 bool event_memory::insert(std::uint32_t index, identity what) {
@@ -38,9 +50,13 @@ bool event_memory::insert(std::uint32_t index, identity what) {
     if (known(mine, what)) return false;
     add(index, what);
   }
+  count_one();
+  return true;
+}
+
+void event_memory::count_one() {
   ++size_;
   if (++in_generation_ == generation_events_) next_generation();
-  return true;
 }
 
 bool event_memory::known(const series& in, identity what) const {

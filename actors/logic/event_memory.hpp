@@ -21,6 +21,8 @@ public:
 
   // Marks every row of the batch as taken. The indices of rows that were known already, in order, go to `duplicates`.
   void insert(const event_batch& batch, std::vector<std::uint32_t>& duplicates);
+  // Of a log that is gone over: what it holds a second time was no longer known then, and is known from there on anew.
+  void remember(const event_batch& batch);
 
   std::uint64_t size() const { return size_; }
 
@@ -35,7 +37,9 @@ private:
     std::uint64_t touched = 0; // the last generation that listed it, plus one
   };
 
+  const std::vector<std::uint32_t>& translate(const event_batch& batch);
   bool insert(std::uint32_t index, identity what);
+  void count_one();
   bool known(const series& in, identity what) const;
   void add(std::uint32_t index, identity what);
   void next_generation();

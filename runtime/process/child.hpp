@@ -62,4 +62,7 @@ public:
 // Errors: start_failed (with the reason, such as "no such program").
 expected<std::unique_ptr<child>> start_child(const child_options& options, child_events events);
 
+// Who starts processes is passed in, like a clock: a simulation has none of the machine's.
+using child_starter = std::function<expected<std::unique_ptr<child>>(const child_options&, child_events)>;
+
 } // namespace finstream

@@ -57,8 +57,8 @@ struct lane_world : world {
     tell(find<appender_actor>("/partitions/0/appender"), verb::append_v, part_of(events), ++number,
          feed.as<append_listener>());
   }
-  // Its answer, once it is there.
-  backfill_answer post(const std::string& lines, bool dry_run = false) {
+  // Where its answer will be.
+  std::shared_ptr<std::vector<backfill_answer>> send_post(const std::string& lines, bool dry_run = false) {
     auto post = std::make_shared<backfill_post>();
     auto got = std::make_shared<std::vector<backfill_answer>>();
     post->feed = "past";
@@ -66,6 +66,10 @@ struct lane_world : world {
     post->dry_run = dry_run;
     post->answer = [got](backfill_answer x) { got->push_back(std::move(x)); };
     tell(lane, verb::append_v, backfill_post_ptr{post});
+    return got;
+  }
+  backfill_answer post(const std::string& lines, bool dry_run = false) {
+    auto got = send_post(lines, dry_run);
     CAF_REQUIRE_EQUAL(got->size(), 1u);
     return got->front();
   }
@@ -348,4 +352,38 @@ CAF_TEST(what an answer says over HTTP) {
   CAF_CHECK_EQUAL(refused.status, 503);
   CAF_CHECK_EQUAL(refused.content_type, "application/problem+json");
   CAF_CHECK(refused.body.ends_with(R"("detail":"later","wait_ms":700})"));
+}
+
+CAF_TEST(what a lane that died had handed over is not taken a second time) {
+  lane_world w;
+  w.start();
+  trade_with_a_hole(w);
+  w.log.refuse(errc::disk_full);
+  w.send_post(line_of(at("09:30:03.25"), "103", 3));
+  w.kill(backfill_path);
+  w.forget(backfill_path);
+  w.start_lane();
+  auto again = w.send_post(line_of(at("09:30:03.25"), "103", 3));
+  w.log.refuse(errc::none);
+  w.pass(3 * second);
+  CAF_REQUIRE_EQUAL(again->size(), 1u);
+  CAF_CHECK_EQUAL(again->front().taken, 0u);
+  CAF_CHECK_EQUAL(again->front().duplicates, 1u);
+  CAF_CHECK_EQUAL(w.trades(at("09:30:03")), 1u);
+}
+
+CAF_TEST(a record that is set aside keeps nobody from backfilling) {
+  lane_world w;
+  transaction poison;
+  poison.appends.push_back({topic::events, 0, record_kind::events, 1, w.time.now(), "garbage"});
+  set_aside_request aside;
+  aside.key = set_aside_key(0, 0);
+  aside.from = line_stage::window;
+  poison.writes.push_back(set_aside_write(aside, 0));
+  CAF_REQUIRE(w.log.write(std::move(poison)).has_value());
+  w.start();
+  trade_with_a_hole(w);
+  CAF_CHECK_EQUAL(w.post(line_of(at("09:30:03.25"), "103", 3)).taken, 1u);
+  w.pass(3 * second);
+  CAF_CHECK_EQUAL(w.trades(at("09:30:03")), 1u);
 }

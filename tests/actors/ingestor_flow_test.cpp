@@ -138,3 +138,16 @@ CAF_TEST(with several partitions a feed goes on from where all of them are) {
   w.tell(w.ingestor, verb::stop_v);
   CAF_CHECK(w.until([&] { return !w.alive(w.ingestor.address()); }));
 }
+
+CAF_TEST(a feed is not started while it cannot be known where it stopped) {
+  feed_world w;
+  w.feed.backoff.crash_limit = 1000;
+  w.start(hello + stay);
+  CAF_CHECK(w.comes_to("up"));
+  w.log.refuse_reading(errc::io_failure);
+  w.tell(w.ingestor, verb::restart_v);
+  CAF_CHECK(w.until([&] { return w.say("last_end").find("where it is to go on cannot be read") == 0; }));
+  CAF_CHECK_EQUAL(w.number("pid"), 0);
+  w.log.refuse_reading(errc::none);
+  CAF_CHECK(w.comes_to("up"));
+}

@@ -108,6 +108,17 @@ CAF_TEST(what is old is forgotten) {
   CAF_CHECK_EQUAL(duplicates.size(), 1u);
 }
 
+CAF_TEST(an event that a log holds twice is known as long as the second) {
+  event_memory memory{100};
+  auto keys = names(1);
+  std::vector<std::uint32_t> duplicates;
+  for (std::int64_t i = 1; i <= 150; ++i) memory.remember(batch_of({{0, i, i}}, keys));
+  memory.remember(batch_of({{0, 60, 60}}, keys));
+  for (std::int64_t i = 151; i < 250; ++i) memory.insert(batch_of({{0, i, i}}, keys), duplicates);
+  memory.insert(batch_of({{0, 60, 60}}, keys), duplicates);
+  CAF_CHECK_EQUAL(duplicates.size(), 1u);
+}
+
 CAF_TEST(events of one time and seq but of different series are different) {
   event_memory memory{100};
   std::vector<std::uint32_t> duplicates;

@@ -29,6 +29,10 @@ void troubled_bus::refuse(errc why, int after_writes) {
   std::lock_guard guard{mutex_};
   why_ = why, let_through_ = after_writes;
 }
+void troubled_bus::refuse_reading(errc why) {
+  std::lock_guard guard{mutex_};
+  why_not_read_ = why;
+}
 std::vector<transaction> troubled_bus::taken() const {
   std::lock_guard guard{mutex_};
   return taken_;
@@ -65,6 +69,10 @@ expected<log_range> troubled_bus::range(topic of, std::uint16_t partition) const
   return inner_->range(of, partition);
 }
 expected<std::optional<std::string>> troubled_bus::get(std::string_view table, std::string_view key) const {
+  {
+    std::lock_guard guard{mutex_};
+    if (why_not_read_ != errc::none) return fail(why_not_read_, "the test says so");
+  }
   return inner_->get(table, key);
 }
 expected<void> troubled_bus::scan(std::string_view table, std::string_view first, std::string_view last,
@@ -252,17 +260,17 @@ bool world::alive(const caf::actor_addr& who) const {
 // ---- what is in the log
 
 std::string world::saved(const std::string& table, const std::string& key) const {
-  auto value = log.get(table, key);
+  auto value = context.log->get(table, key);
   ensure(value.has_value(), "a table of the log can be read");
   return value->value_or("");
 }
 
 std::vector<record> world::records(topic of, std::uint16_t partition) const {
   std::vector<record> out;
-  auto range = log.range(of, partition);
+  auto range = context.log->range(of, partition);
   ensure(range.has_value(), "the log has a range");
   for (auto offset = range->head; offset < range->next;) {
-    auto some = log.read(of, partition, offset, 1 << 20);
+    auto some = context.log->read(of, partition, offset, 1 << 20);
     ensure(some.has_value() && !some->empty(), "the log can be read");
     offset = some->back().next();
     std::move(some->begin(), some->end(), std::back_inserter(out));

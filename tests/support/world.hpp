@@ -29,6 +29,7 @@ public:
   troubled_bus();
 
   void refuse(errc why, int after_writes = 0); // every write but the next few; errc::none: all is well again
+  void refuse_reading(errc why);               // of what tables hold; errc::none: all is well again
   std::vector<transaction> taken() const;      // the transactions that were written, in order
   int refused() const;
   int reads() const; // of topic events
@@ -54,6 +55,7 @@ private:
   std::unique_ptr<bus> inner_;
   mutable std::mutex mutex_;
   errc why_ = errc::none;
+  errc why_not_read_ = errc::none;
   int let_through_ = 0;
   int refused_ = 0;
   mutable int reads_ = 0;
@@ -98,7 +100,7 @@ public:
   directory where;
   node_figures figures;
   rules_in_force rules;
-  node_context context;
+  node_context context; // lends `log` and `time`; who changes that has others
   std::shared_ptr<client_links> links = std::make_shared<client_links>();
 
   caf::actor_system& system();
