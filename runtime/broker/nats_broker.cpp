@@ -105,6 +105,8 @@ expected<nats_stream_info> nats_broker::info_of(const std::string& stream) {
   auto wait = session_.options();
   auto status = js_GetStreamInfo(&info, session_.context(), name_of(stream).c_str(), &wait, &code);
   if (status != NATS_OK) return session_.failed("looking at stream " + stream, status, code);
+  // Sequences begin at 1; of a stream that was recovered after a kill, 2.9.10 may say that its first is 0.
+  info->State.FirstSeq = std::max<std::uint64_t>(info->State.FirstSeq, 1);
   return nats_stream_info{info};
 }
 

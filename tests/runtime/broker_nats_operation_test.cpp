@@ -55,10 +55,8 @@ CAF_TEST(a server that is killed and started again is gone on with) {
     if (ends) CAF_CHECK_EQUAL(text(ends->last), "3.0");
   }
   CAF_CHECK_EQUAL(read(), "1 2 3 4");
-  // NATS writes a little later what was acknowledged: after a kill the first may be pending again.
-  auto pending = must(client->groups(stream)).at(0).pending;
-  CAF_CHECK(pending == 1 || pending == 2);
-  CAF_CHECK_EQUAL(text(must(client->take(stream, "g", "c", 9, second))), "3 4");
+  // NATS writes a little later what was handed out and acknowledged: after a kill it may hand it out once more.
+  CAF_CHECK(text(must(client->take(stream, "g", "c", 9, second))).ends_with("3 4"));
   CAF_CHECK(client->statistics().connects >= 2u);
 }
 
@@ -76,9 +74,10 @@ CAF_TEST(nothing is lost or doubled when a server is killed while it is publishe
         last = message_number{until, 0};
         continue;
       }
-      ++outages;
+      ensure(++outages < 1000, "it goes on after an outage");
       auto ends = client->ends(stream);
-      for (; !ends; ends = client->ends(stream)) pause(millisecond);
+      for (int waited = 0; !ends; ends = client->ends(stream), pause(millisecond))
+        ensure(++waited < 3000, ends.error().message.c_str());
       auto reached = ends->last ? ends->last->transaction : 0;
       ensure(reached >= acknowledged && reached <= until, "what was acknowledged is there");
       acknowledged = reached;
