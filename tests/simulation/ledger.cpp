@@ -1,5 +1,6 @@
 #include "tests/simulation/ledger.hpp"
 
+#include "actors/context.hpp"
 #include "actors/log_entries.hpp"
 #include "messages/codec/event_codec.hpp"
 #include "messages/codec/msgpack.hpp"
@@ -89,11 +90,9 @@ void ledger::on_lost(const bus& truth) {
     return !range || x.second.offset >= range->head;
   });
   letters_.clear(), gaps_.clear(), complete_.clear();
-  std::vector<std::uint16_t> partitions;
-  for (auto& [partition, count] : counts_) partitions.push_back(partition);
   counts_.clear();
   for (auto& [id, at] : events_) counts_[at.partition] = std::max(counts_[at.partition], at.number + 1);
-  for (auto partition : partitions)
+  for (std::uint16_t partition = 0; partition < most_partitions; ++partition)
     for (auto where : {topic::events, topic::dead_letters}) {
       auto range = truth.range(where, partition);
       for (auto offset = range->head; offset < range->next;) {
