@@ -12,8 +12,6 @@
 
 namespace finstream {
 
-// A replay looks up every row: where the tables' indexes do not fit, each look-up reads megabytes of them again.
-
 std::string counted(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

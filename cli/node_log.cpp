@@ -3,6 +3,7 @@
 #include "runtime/config/options.hpp"
 
 #include <fmt/format.h>
+#include <random>
 
 namespace finstream {
 
@@ -73,6 +74,7 @@ expected<node_log> open_node_log(const settings& config, std::uint64_t seed, bro
     link.retry_initial_ms = y.retry_initial_ms;
     link.retry_max_ms = y.retry_max_ms;
     link.seed = seed;
+    link.new_log_id = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
     auto opened = open_brokered_bus(local, std::move(link), to_string(config.bus.type).data());
     if (!opened) return tl::unexpected{opened.error()};
     out.on_broker = opened->get();

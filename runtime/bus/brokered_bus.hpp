@@ -57,7 +57,8 @@ struct broker_link_options {
   std::uint64_t keep_entries = 0; // of a stream; 0: all
   int retry_initial_ms = 100;     // a random share of a pause that doubles, up to
   int retry_max_ms = 5000;
-  std::uint64_t seed = 0; // of that chance
+  std::uint64_t new_log_id = 1; // of a log that is begun: drawn, so that two never have the same
+  std::uint64_t seed = 0;       // of that chance
   const clock* time = &system_clock();
   // From the shipper's thread.
   std::function<void(const link_change&)> on_change = [](const link_change&) {};

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <limits>
-#include <random>
 
 namespace finstream {
 
@@ -46,14 +45,14 @@ expected<std::optional<found_log>> look(broker& from, const broker_link_options&
   return std::nullopt;
 }
 
-expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& found) {
+expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& found, std::uint64_t new_id) {
   auto saved = local.get(node_table, log_id_key);
   if (!saved) return tl::unexpected{saved.error()};
   if (*saved) return std::stoull(**saved);
   if (!local.recovery().created)
     return fail(errc::incompatible, "the data directory holds a log that was not made on a broker: its records are in "
                                     "no stream. Set bus.type back, or give this node a new data directory");
-  auto id = found ? found->log_id : std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
+  auto id = found ? found->log_id : new_id;
   transaction tx;
   tx.writes.push_back({node_table, log_id_key, std::to_string(id)});
   if (auto written = local.write(std::move(tx)); !written) return tl::unexpected{written.error()};
@@ -156,7 +155,7 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
   }
   auto opened = open_embedded_bus(local);
   if (!opened) return tl::unexpected{opened.error()};
-  auto log_id = hold_log_id(**opened, found);
+  auto log_id = hold_log_id(**opened, found, options.new_log_id);
   if (!log_id) return tl::unexpected{log_id.error()};
   for (auto id : journals_of(options)) {
     auto stream = stream_of(options, id);

@@ -1,52 +1,12 @@
-#include "runtime/config/options.hpp"
+#include "runtime/config/option_table.hpp"
 
 #include <array>
 
 namespace finstream {
 
+using namespace option_table;
+
 namespace {
-
-constexpr std::uint64_t mebibyte = 1u << 20;
-constexpr std::uint64_t gibibyte = 1u << 30;
-constexpr std::uint64_t tebibyte = std::uint64_t{1} << 40;
-constexpr std::uint64_t minute_ms = 60'000;
-constexpr std::uint64_t hour_ms = 60 * minute_ms;
-constexpr std::uint64_t day_ms = 24 * hour_ms;
-constexpr std::uint64_t longest_retention_ms = 3'660 * day_ms; // ten years
-constexpr nanoseconds longest_span = 366 * 86'400 * second;
-
-using table = std::vector<option>;
-
-template <class T>
-option number(std::string_view path, T& member, std::uint64_t least, std::uint64_t most, std::string_view help) {
-  return {.path = path, .value = &member, .help = help, .least = least, .most = most};
-}
-
-option text(std::string_view path, std::string& member, text_form form, std::string_view help) {
-  return {.path = path, .value = &member, .help = help, .form = form};
-}
-
-// Booleans, choices, lists: their type says what they may be.
-template <class T> option plain(std::string_view path, T& member, std::string_view help) {
-  return {.path = path, .value = &member, .help = help};
-}
-
-option span(std::string_view path, nanoseconds& member, nanoseconds least, nanoseconds most, std::string_view help) {
-  return {.path = path,
-          .value = &member,
-          .help = help,
-          .least = static_cast<std::uint64_t>(least),
-          .most = static_cast<std::uint64_t>(most)};
-}
-
-option deciding(stage what, option x) {
-  x.decides = what;
-  return x;
-}
-option deciding_bars(option x) { return deciding(stage::bars, x); }
-option deciding_features(option x) { return deciding(stage::features, x); }
-
-void add(table& out, std::initializer_list<option> rows) { out.insert(out.end(), rows); }
 
 void add_machine(table& out, settings& x) {
   add(out,
@@ -58,62 +18,7 @@ void add_machine(table& out, settings& x) {
         number("scheduler.max_throughput", x.scheduler.max_throughput, 1, 100'000,
                "Messages an actor may handle before others get their turn. Without such a limit one backlog starves "
                "all others."),
-        plain("bus.type", x.bus.type,
-              "Who keeps the log: this machine alone (embedded), or a server of yours, in streams that other nodes and "
-              "programs can read. FINSTREAM_BUS in the environment overrides it."),
-        plain("bus.durability", x.bus.level,
-              "What an acknowledgement promises: none (lost if the process is killed), interval (survives kill -9, and "
-              "is on the disk "
-              "at most sync_interval_ms later), batch (on the disk first)."),
-        number("bus.sync_interval_ms", x.bus.sync_interval_ms, 1, minute_ms,
-               "How much of the log a power cut may cost at durability interval."),
-        number("bus.retain_ms", x.bus.retain_ms, 0, longest_retention_ms,
-               "For how long the log is kept at least; a sixth of it may be kept beyond. 604800000 is a week, 0 is for "
-               "ever: then the disk fills. The bar store is kept whole, whatever is set."),
-        number("bus.memtable_bytes", x.bus.memtable_bytes, mebibyte, 4 * gibibyte,
-               "Memory for what is not yet sorted to disk. Below 1 MiB the disk is kept busy with tiny files."),
-        number("bus.cache_bytes", x.bus.cache_bytes, 0, tebibyte, "Memory for blocks read from disk; 0 keeps none."),
       });
-}
-
-void add_broker(table& out, bus_settings& bus) {
-  auto& x = bus.broker;
-  auto& y = bus.buffer;
-  add(
-    out,
-    {
-      text("bus.broker.url", x.url, text_form::free,
-           "Where it is: redis://[[user]:password@]host[:port][/database], nats://host:port or, of Kafka, "
-           "host:port,host:port."),
-      text("bus.broker.events_stream", x.events_stream, text_form::any,
-           "The stream of what comes in; of partition 3 it is this and `:3`."),
-      text("bus.broker.outputs_stream", x.outputs_stream, text_form::any,
-           "The stream of what is made of it: bars, features, signals."),
-      plain("bus.broker.framing", x.framing,
-            "block: packed, for FinStream alone. event: before each block, every event of it as one message of JSON, "
-            "for other programs."),
-      plain("bus.broker.compression", x.compression, "Of blocks."),
-      number("bus.broker.connect_timeout_ms", x.connect_timeout_ms, 10, minute_ms, "For connecting."),
-      number("bus.broker.request_timeout_ms", x.request_timeout_ms, 10, minute_ms,
-             "For an answer: after this long the broker counts as down, and is connected to anew."),
-      number("bus.broker.acknowledge_timeout_ms", x.acknowledge_timeout_ms, 0, minute_ms,
-             "How long a write waits for the broker. Then, or at once where the broker is down, it is acknowledged as "
-             "buffered."),
-      number("bus.broker.keep_entries", x.keep_entries, 0, 1'000'000'000'000,
-             "How many entries a stream keeps, about; each is a batch of events. What a group has yet to read is kept "
-             "beyond. 0 keeps all, and only then can a node begin anew from the broker alone."),
-      number("bus.buffer.max_bytes", y.max_bytes, mebibyte, 100 * tebibyte,
-             "How much may wait for the broker on this disk. At this limit feeds come to wait."),
-      number("bus.buffer.alert_bytes", y.alert_bytes, 0, 100 * tebibyte,
-             "From here on a warning says how much it is. 0 says nothing."),
-      number("bus.buffer.keep_ms", y.keep_ms, 0, day_ms,
-             "How long what the broker has acknowledged is kept all the same: if it comes back without, it is sent "
-             "again. More than the broker may lose when it is killed."),
-      number("bus.buffer.retry_initial_ms", y.retry_initial_ms, 1, minute_ms,
-             "The longest first pause before a broker that is down is tried again; it doubles, and a random part of "
-             "it is waited."),
-      number("bus.buffer.retry_max_ms", y.retry_max_ms, 1, hour_ms, "The longest pause."),
-    });
 }
 
 void add_windows(table& out, window_settings& x) {
@@ -333,7 +238,7 @@ std::vector<option> options_of(settings& x) {
                "Shards of the log; a symbol always goes to the same one. Fixed for the life of a data directory.")),
            });
   add_machine(out, x);
-  add_broker(out, x.bus);
+  add_bus(out, x.bus);
   add_windows(out, x.windows);
   add_features(out, x.features);
   add_inference(out, x.inference);

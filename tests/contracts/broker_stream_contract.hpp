@@ -63,8 +63,8 @@ CAF_TEST(messages are read in the order in which they were published) {
 }
 
 CAF_TEST(behind a whole transaction is behind its highest part) {
-  auto all = {part(1, 0, false), part(1, 1, true), part(2, 0, false), part(2, 1, true)};
-  must(client->publish(stream, {}, std::vector{all}));
+  must(
+    client->publish(stream, {}, std::vector{part(1, 0, false), part(1, 1, true), part(2, 0, false), part(2, 1, true)}));
   auto highest = std::numeric_limits<std::uint32_t>::max();
   CAF_CHECK_EQUAL(must(client->read(stream, message_number{1, highest}, 1, no_limit)).at(0).number.transaction, 2u);
   CAF_CHECK_EQUAL(must(client->read(stream, message_number{1, highest}, 10, no_limit)).size(), 2u);
