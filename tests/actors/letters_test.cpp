@@ -318,16 +318,18 @@ CAF_TEST(a row is set aside once though the writer is killed at every moment) {
 
 CAF_TEST(what was set aside is forgotten when nobody meets it again) {
   world w;
-  transaction tx;
+  transaction tx, outputs;
   for (int i = 0; i < 4; ++i) {
     tx.appends.push_back({topic::events, 0, record_kind::clock, 1, at("09:30:00"), ""});
-    tx.appends.push_back({topic::bars, 0, record_kind::outputs, 1, at("09:30:00"), to_msgpack(std::vector<derived>{})});
+    outputs.appends.push_back(
+      {topic::bars, 0, record_kind::outputs, 1, at("09:30:00"), to_msgpack(std::vector<derived>{})});
   }
   for (std::uint64_t offset : {1u, 3u}) {
     for (auto& key : {set_aside_key(0, offset), set_aside_key(1, offset), set_aside_key("pg", topic::bars, 0, offset)})
       tx.writes.push_back(set_aside_write({key, 0, {}, line_stage::features}, offset));
   }
   CAF_REQUIRE(w.log.write(std::move(tx)).has_value());
+  CAF_REQUIRE(w.log.write(std::move(outputs)).has_value());
   auto keys = [&] {
     std::vector<std::string> out;
     CAF_CHECK(w.log

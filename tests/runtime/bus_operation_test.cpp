@@ -109,7 +109,7 @@ CAF_TEST(a reader may be opened at any time beside a busy writer) {
     auto reader = must(open_embedded_bus(reading));
     auto end = must(reader->range(topic::events, 0)).next;
     CAF_CHECK(end >= acknowledged);
-    CAF_CHECK_EQUAL(must(reader->range(topic::bars, 0)).next, end);
+    CAF_CHECK_EQUAL(must(reader->range(topic::raw, 0)).next, end);
   }
 }
 

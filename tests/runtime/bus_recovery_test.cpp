@@ -39,7 +39,7 @@ struct fixture {
 // written.
 std::uint64_t check_whole(const bus& log) {
   auto end = must(log.range(topic::events, 0)).next;
-  CAF_CHECK_EQUAL(must(log.range(topic::bars, 0)).next, end);
+  CAF_CHECK_EQUAL(must(log.range(topic::raw, 0)).next, end);
   CAF_CHECK_EQUAL(must(log.get("state", "end")).value_or("0"), std::to_string(end));
   CAF_CHECK_EQUAL(must(log.committed("windows", topic::events, 0)).value_or(0), end);
   std::uint64_t offset = 0;
@@ -65,7 +65,7 @@ CAF_TEST(a log that was closed is found as it was at every level) {
     {
       auto log = open_log(here.path(), level);
       epoch = log->recovery().epoch;
-      auto tx = appends({events_record(0, 10, at(1), "a"), record_of(topic::bars, 7, 2, at(1), "b")});
+      auto tx = appends({events_record(0, 10, at(1), "a"), record_of(topic::raw, 0, 2, at(1), "b")});
       tx.writes.push_back({"bars", "key", "value"});
       tx.commits.push_back({"windows", topic::events, 0, 10});
       must(log->write(tx));
@@ -75,7 +75,7 @@ CAF_TEST(a log that was closed is found as it was at every level) {
     CAF_CHECK(log->recovery().notes.empty());
     CAF_CHECK_EQUAL(log->recovery().epoch, epoch);
     CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 100))), "a");
-    CAF_CHECK_EQUAL(payloads(must(log->read(topic::bars, 7, 0, 100))), "b");
+    CAF_CHECK_EQUAL(payloads(must(log->read(topic::raw, 0, 0, 100))), "b");
     CAF_CHECK(must(log->get("bars", "key")) == std::optional<std::string>{"value"});
     CAF_CHECK(must(log->committed("windows", topic::events, 0)) == std::optional<std::uint64_t>{10});
     CAF_CHECK(code_of(log->write(appends({events_record(0, 1, at(0), "c")}))) ==

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     auto time = timestamp{static_cast<std::int64_t>(next)};
     tx.appends.push_back(
       {topic::events, 0, record_kind::events, 3, time, std::to_string(end) + std::string(end % 20'000, '.')});
-    tx.appends.push_back({topic::bars, 0, record_kind::outputs, 3, time, std::to_string(end)});
+    tx.appends.push_back({topic::raw, 0, record_kind::lines, 3, time, std::to_string(end)});
     tx.writes.push_back({"state", "end", std::to_string(next)});
     tx.commits.push_back({"windows", topic::events, 0, next});
     auto answer = log.write(std::move(tx));
