@@ -229,6 +229,20 @@ CAF_TEST(a buffer at its limit takes nothing more until there is room) {
   CAF_CHECK(log->write(appends({events_record(0, 1, at(1), "y")})).has_value());
 }
 
+CAF_TEST(a stream keeps about as many entries as it is told to) {
+  auto how = options();
+  how.keep_entries = 10;
+  start(how);
+  for (int i = 0; i < 50; ++i) write();
+  ship();
+  time.advance(60 * second);
+  write();
+  ship();
+  auto ends = must(reader->ends("finstream.events"));
+  CAF_CHECK(ends.first == std::optional{(message_number{42, 0})});
+  CAF_CHECK(ends.last == std::optional{(message_number{51, 0})});
+}
+
 CAF_TEST(a buffer that grows is warned of once) {
   auto how = options();
   how.buffer_alert_bytes = 500;
