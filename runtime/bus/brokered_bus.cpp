@@ -86,6 +86,12 @@ expected<void> brokered_bus::check_room(std::size_t bytes) const {
                           unsent, options_.buffer_max_bytes));
 }
 
+expected<void> brokered_bus::sync() {
+  auto done = local_->sync();
+  shipper_->wait_for_all(options_.acknowledge_timeout_ms * millisecond);
+  return done;
+}
+
 expected<void> brokered_bus::health() const {
   if (auto well = shipper_->state(); !well) return well;
   return local_->health();

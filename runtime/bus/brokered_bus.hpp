@@ -107,7 +107,7 @@ public:
   expected<std::uint64_t> trim(topic where, std::uint16_t partition, std::uint64_t offset) override {
     return local_->trim(where, partition, offset);
   }
-  expected<void> sync() override { return local_->sync(); }
+  expected<void> sync() override; // and waits for the broker, if it is up, for as long as a write does
   expected<void> health() const override;
   bus_statistics
   statistics() const override; // what is appended to the buffers is not counted, what is written there is

@@ -19,9 +19,8 @@ std::uint32_t events_in(std::string_view block) { return events_of_block(block).
 
 shipper::shipper(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> to,
                  std::vector<journal_id> journals)
-  : local_{local}, log_id_{log_id}, options_{options}, to_{std::move(to)}, chance_{
-                                                                             static_cast<std::minstd_rand::result_type>(
-                                                                               options.seed + 1)} {
+  : local_{local}, log_id_{log_id}, options_{options}, to_{std::move(to)} {
+  chance_.seed(static_cast<std::minstd_rand::result_type>(options.seed + 1));
   for (auto id : journals) {
     auto& in = lanes_[id];
     in.stream = stream_of(options_, id);
@@ -318,6 +317,13 @@ bool shipper::wait_for(journal_id where, std::uint64_t number, nanoseconds patie
   changed_.wait_for(guard, std::chrono::nanoseconds{patience},
                     [&] { return in.shipped >= number || (was_tried_ && !up_) || stopping_; });
   return in.shipped >= number;
+}
+
+void shipper::wait_for_all(nanoseconds patience) {
+  std::unique_lock guard{mutex_};
+  auto is_shipped = [](const auto& x) { return x.second.shipped >= x.second.written; };
+  changed_.wait_for(guard, std::chrono::nanoseconds{patience},
+                    [&] { return std::all_of(lanes_.begin(), lanes_.end(), is_shipped) || !up_ || stopping_; });
 }
 
 expected<void> shipper::state() const {

@@ -33,6 +33,7 @@ public:
   void written(journal_id where, std::uint64_t number, std::uint64_t bytes, std::uint32_t events);
   // Whether the broker has it, by then at the latest. Does not wait while the broker is down.
   bool wait_for(journal_id where, std::uint64_t number, nanoseconds patience);
+  void wait_for_all(nanoseconds patience); // likewise, for all that was written so far
   // Nothing, or why this log can no longer be written.
   expected<void> state() const;
   buffer_state buffer() const;
