@@ -248,6 +248,38 @@ def brokers(build):
     return rows
 
 
+def node_on_broker(build):
+    """The whole node flat out with its log on this disk alone, on Redis and on NATS; and how fast the buffer drains after an outage."""
+    events = 2_000_000
+    feed = synthetic("--symbols", 100, "--rate", 0, "--count", events, "--pad-to", 170)
+    rows = []
+    for name, start, peer in (("embedded", None, ""), ("redis", redis_server, "peer_redis"), ("nats", nats_server, "peer_nats")):
+        if start and is_missing(build, f"{name}-server", peer):
+            rows.append({"name": f"node_on_{name}", "skipped": f"{name}-server is not installed"})
+            continue
+        with start() if start else contextlib.nullcontext((None, 0)) as (server, port):
+            bus = f'bus: {{type: {name}, broker: {{url: "{name}://127.0.0.1:{port}"}}}}\n' if start else ""
+            with node(build, feed, bus) as it:
+                began = time.monotonic()
+                it.start()
+                it.wait_done("synthetic")
+                wall, cpu = time.monotonic() - began, cpu_seconds(it.process.pid)
+                row = {"name": f"node_on_{name}", "events_per_second": events / wall, "events_per_cpu_second": events / cpu,
+                       "times_embedded": events / wall / rows[0]["events_per_second"] if rows else 1.0}
+            if start:
+                with node(build, feed, bus.replace("url", "events_stream: second, outputs_stream: second.outputs, url")) as it:
+                    it.start().wait_ready()
+                    server.send_signal(signal.SIGSTOP)
+                    it.wait_done("synthetic")
+                    waited = it.metrics()["finstream_buffer_events"]
+                    began = time.monotonic()
+                    server.send_signal(signal.SIGCONT)
+                    it.wait("an empty buffer", lambda: it.metrics().get("finstream_buffer_entries") == 0, 0.01)
+                    row |= {"buffered_events": waited, "drained_events_per_second": waited / (time.monotonic() - began)}
+            rows.append(row)
+    return rows
+
+
 def wait_port(port):
     end = time.monotonic() + 10
     while time.monotonic() < end:
@@ -320,7 +352,7 @@ def recovery(build):
         return [{"name": "recovery", "seconds_to_ready": time.monotonic() - began}]
 
 
-PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, stores, redis_streams, nats_jetstream, brokers, idle, connections, symbols, recovery]
+PARTS = [flat_out, parse, append, window, features, models, fanout, stream, end_to_end, stores, redis_streams, nats_jetstream, brokers, node_on_broker, idle, connections, symbols, recovery]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A node whose log is on a real broker: brokers.py --binaries DIRECTORY [--bus redis|nats] [--outage SECONDS] [--rate N]
-[--fsync everysec|always] [--kill-node]
+[--fsync everysec|always] [--framing block|event] [--partitions N] [--kill-node]
 
 The broker is killed while events come in, and is away. All goes on; what was written meanwhile waits on the node's disk and
 goes first when the broker is back. With --kill-node the node is killed too, in the middle of bringing it. In the end the
@@ -56,7 +56,7 @@ def alone(programs, feeds):
 def run(programs, server, arguments):
     count = int(arguments.rate * (SECONDS_BEFORE + arguments.outage + SECONDS_AFTER))
     feeds = [synthetic(programs, arguments.rate, count)]
-    bus = {"bus": {"type": server.driver, "broker": {"url": server.url, "framing": arguments.framing}}}
+    bus = {"bus": {"type": server.driver, "broker": {"url": server.url, "framing": arguments.framing}}, "partitions": arguments.partitions}
     with Node(programs, feeds, **PATIENT, **bus) as node:
         node.start()
         time.sleep(SECONDS_BEFORE)
@@ -102,6 +102,7 @@ def main():
     parser.add_argument("--rate", type=int, default=5000)
     parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec", help="of Redis")
     parser.add_argument("--framing", choices=("block", "event"), default="block")
+    parser.add_argument("--partitions", type=int, default=1)
     parser.add_argument("--kill-node", action="store_true")
     arguments = parser.parse_args()
     programs = Programs(arguments.binaries)
