@@ -14,6 +14,16 @@ import urllib.request
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEADLINE_S = 120
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def synthetic(*arguments):
+    return [{"name": "synthetic", "command": ["finstream-feed-synthetic", "--seed", "1", *map(str, arguments)]}]
+
+
+def run_program(build, name, *arguments):
+    done = subprocess.run([str(build / "bench" / name), *map(str, arguments)], capture_output=True, text=True, timeout=600, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def cpu_seconds(pid):
