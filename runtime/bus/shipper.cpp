@@ -281,8 +281,11 @@ void shipper::trim_buffers() {
     auto where = buffer_of(id.side);
     timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
     auto keep = local_.offset_at(where, id.partition, until);
-    if (in.written == 0) continue;
-    auto trimmed = keep ? local_.trim(where, id.partition, std::min({*keep, in.shipped, in.written - 1}))
+    std::unique_lock guard{mutex_};
+    auto written = in.written, shipped = in.shipped;
+    guard.unlock();
+    if (written == 0) continue;
+    auto trimmed = keep ? local_.trim(where, id.partition, std::min({*keep, shipped, written - 1}))
                         : expected<std::uint64_t>{tl::unexpected{keep.error()}};
     if (!trimmed) log::warning("bus", "the buffer of {} cannot be trimmed: {}", in.stream, trimmed.error().message);
   }
