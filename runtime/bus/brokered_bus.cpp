@@ -1,5 +1,6 @@
 #include "runtime/bus/brokered_bus.hpp"
 
+#include "runtime/bus/journal_copy.hpp"
 #include "runtime/bus/shipper.hpp"
 
 #include <algorithm>
@@ -17,17 +18,6 @@ std::vector<journal_id> journals_of(const broker_link_options& options) {
   for (auto side : {journal_side::events, journal_side::outputs})
     for (int p = 0; p < options.partitions; ++p) out.push_back({side, static_cast<std::uint16_t>(p)});
   return out;
-}
-
-new_record buffer_record(journal_id id, timestamp log_ts, std::string block) {
-  return {buffer_of(id.side), id.partition, record_kind::entry, 1, log_ts, std::move(block)};
-}
-
-std::optional<timestamp> last_entry_ts(const bus& local, journal_id id) {
-  auto range = local.range(buffer_of(id.side), id.partition);
-  if (!range || range->next == range->head) return std::nullopt;
-  auto last = local.read(buffer_of(id.side), id.partition, range->next - 1, 1);
-  return last && !last->empty() ? std::optional{last->front().log_ts} : std::nullopt;
 }
 
 brokered_bus::brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,

@@ -20,6 +20,7 @@
 #include "runtime/bus/buffer_state.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/bus/journal.hpp"
+#include "runtime/bus/journal_writer.hpp"
 #include "runtime/clock/clock.hpp"
 
 #include <atomic>
@@ -34,13 +35,6 @@ namespace finstream {
 struct link_change {
   bool up = false;
   std::string message; // a sentence, with the figures of the buffer
-};
-
-// What the broker has acknowledged at once.
-struct published_batch {
-  journal_side side = journal_side::events;
-  std::uint64_t entries = 0, events = 0, bytes = 0;
-  nanoseconds took = 0;
 };
 
 struct broker_link_options {
@@ -68,8 +62,6 @@ struct broker_link_options {
 std::string stream_of(const broker_link_options& options, journal_id id);
 
 std::vector<journal_id> journals_of(const broker_link_options& options);
-std::optional<timestamp> last_entry_ts(const bus& local, journal_id id); // nothing: it keeps none
-new_record buffer_record(journal_id id, timestamp log_ts, std::string block);
 
 class shipper;
 

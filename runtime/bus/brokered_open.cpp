@@ -1,11 +1,12 @@
 // Opening a log on a broker: which log it is, and what the broker has and this machine has not.
 #include "runtime/bus/brokered_bus.hpp"
+#include "runtime/bus/journal_copy.hpp"
 #include "runtime/bus/shipper.hpp"
 #include "runtime/log/log.hpp"
 
+#include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
-#include <limits>
 
 namespace finstream {
 
@@ -19,36 +20,60 @@ constexpr const char* log_id_key = "log_id";
 // What the streams hold, before there is a log here.
 struct found_log {
   std::uint64_t log_id = 0;
-  std::uint64_t epoch = 0;
+  std::uint64_t epoch = 0; // 0: no entry of it is whole
 };
 
-expected<std::optional<found_log>> look(broker& from, const broker_link_options& options) {
-  for (auto id : journals_of(options)) {
-    auto stream = stream_of(options, id);
-    if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
-    auto messages = from.read(stream, std::nullopt, read_messages, read_bytes);
+expected<std::optional<found_log>> look(broker& from, const std::string& stream) {
+  if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
+  std::optional<found_log> out;
+  std::optional<message_number> after;
+  message_reader reader;
+  while (true) {
+    auto messages = from.read(stream, after, read_messages, read_bytes);
     if (!messages) return tl::unexpected{messages.error()};
-    if (messages->empty()) continue;
-    message_reader reader;
+    if (messages->empty()) return out; // nothing, or nothing whole: then no entry has said an epoch yet
+    if (!after && messages->front().number != message_number{1, 0})
+      return fail(errc::trimmed, fmt::format("stream {} of the broker begins with entry {}: what came before is gone, "
+                                             "and a copy needs all of it. Copy the data directory of a node that has "
+                                             "it, or give this log streams of its own",
+                                             stream, messages->front().number.transaction));
     for (auto& x : *messages) {
       auto block = reader.add(x);
-      if (!block) break;
+      if (!block)
+        return fail(errc::incompatible, fmt::format("stream {} of the broker: it begins with something that no log of "
+                                                    "FinStream begins with; give this log streams of its own",
+                                                    stream));
+      out = found_log{x.log_id, 0};
       if (!*block || (*block)->empty()) continue;
       auto epoch = epoch_of_block(**block);
       if (!epoch) return tl::unexpected{epoch.error()};
       return found_log{x.log_id, *epoch};
     }
-    return fail(errc::incompatible, fmt::format("stream {} of the broker: it begins with something that no log of "
-                                                "FinStream begins with; give this log streams of its own",
-                                                stream));
+    after = messages->back().number;
   }
-  return std::nullopt;
+}
+
+expected<std::optional<found_log>> look(broker& from, const broker_link_options& options) {
+  std::optional<found_log> out;
+  for (auto id : journals_of(options)) {
+    auto found = look(from, stream_of(options, id));
+    if (!found || (*found && (*found)->epoch != 0)) return found;
+    if (*found) out = *found;
+  }
+  return out;
 }
 
 expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& found, std::uint64_t new_id) {
   auto saved = local.get(node_table, log_id_key);
   if (!saved) return tl::unexpected{saved.error()};
-  if (*saved) return std::stoull(**saved);
+  if (*saved) {
+    std::uint64_t id = 0;
+    auto [end, code] = std::from_chars((*saved)->data(), (*saved)->data() + (*saved)->size(), id);
+    if (code == std::errc{} && end == (*saved)->data() + (*saved)->size()) return id;
+    return fail(errc::corrupt_record, fmt::format("the data directory says that its log is number '{}', which is "
+                                                  "none; `finstream verify` looks at the rest",
+                                                  **saved));
+  }
   if (!local.recovery().created)
     return fail(errc::incompatible, "the data directory holds a log that was not made on a broker: its records are in "
                                     "no stream. Set bus.type back, or give this node a new data directory");
@@ -59,82 +84,15 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   return id;
 }
 
-// Applies what a stream holds beyond what is here.
-class catcher {
-public:
-  catcher(bus& local, broker& from, journal_id id, std::string stream, std::uint64_t log_id, timestamp now)
-    : local_{local}, from_{from}, id_{id}, stream_{std::move(stream)}, log_id_{log_id}, log_ts_{now} {}
-
-  expected<std::uint64_t> run() {
-    auto range = local_.range(buffer_of(id_.side), id_.partition);
-    if (!range) return tl::unexpected{range.error()};
-    next_ = range->next + 1;
-    if (auto last = last_entry_ts(local_, id_)) log_ts_ = std::max(log_ts_, *last);
-    auto after = message_number{range->next, std::numeric_limits<std::uint32_t>::max()};
-    while (true) {
-      auto messages = from_.read(stream_, after, read_messages, read_bytes);
-      if (!messages)
-        return fail(messages.error().code,
-                    fmt::format("{}. This machine has {} entries of the log", messages.error().message, next_ - 1));
-      if (messages->empty()) break;
-      for (auto& x : *messages)
-        if (auto taken = take(x); !taken) return tl::unexpected{taken.error()};
-      after = messages->back().number;
-    }
-    // Whoever wrote it died in the middle: what was begun is given up, and the entry counts as empty.
-    if (begun_ || !blocks_.is_between_transactions())
-      if (auto applied = apply({}, {std::string{}}); !applied) return tl::unexpected{applied.error()};
-    return applied_;
-  }
-
-private:
-  expected<void> take(const broker_message& x) {
-    if (x.log_id != log_id_)
-      return fail(errc::conflict, fmt::format("stream {} of the broker holds another log; give this one streams of "
-                                              "its own",
-                                              stream_));
-    auto block = messages_.add(x);
-    if (!block) return tl::unexpected{at(block.error(), x)};
-    begun_ = !*block;
-    if (begun_) return {};
-    if ((*block)->empty()) {
-      blocks_ = {}, pieces_.clear();
-      return apply({}, {std::string{}});
-    }
-    auto whole = blocks_.add(**block);
-    if (!whole) return tl::unexpected{at(whole.error(), x)};
-    pieces_.push_back(std::move(**block));
-    if (!*whole) return {};
-    if ((*whole)->epoch != local_.recovery().epoch)
-      return fail(errc::conflict, fmt::format("stream {} of the broker is of epoch {}, this log of {}", stream_,
-                                              (*whole)->epoch, local_.recovery().epoch));
-    return apply(std::move((*whole)->what), std::exchange(pieces_, {}));
-  }
-
-  failure at(const failure& why, const broker_message& x) const {
-    return {why.code, fmt::format("stream {} of the broker at {}-{}: {}", stream_, x.number.transaction, x.number.part,
-                                  why.message)};
-  }
-
-  expected<void> apply(transaction tx, std::vector<std::string> blocks) {
-    for (auto& x : blocks) tx.appends.push_back(buffer_record(id_, log_ts_, std::move(x)));
-    next_ += blocks.size();
-    applied_ += blocks.size();
-    return local_.write(std::move(tx)).map([](const receipt&) {});
-  }
-
-  bus& local_;
-  broker& from_;
-  const journal_id id_;
-  const std::string stream_;
-  const std::uint64_t log_id_;
-  message_reader messages_;
-  block_reader blocks_;
-  std::vector<std::string> pieces_;
-  bool begun_ = false;
-  std::uint64_t next_ = 1, applied_ = 0;
-  timestamp log_ts_;
-};
+// What was begun by a writer that died is given up: the shipper says so to the broker.
+expected<std::uint64_t> catch_up(bus& local, broker& from, journal_id id, const std::string& stream,
+                                 std::uint64_t log_id, const clock& time) {
+  if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
+  journal_copy copy{local, id, stream, log_id, time};
+  auto applied = copy.catch_up(from);
+  if (!applied || !copy.has_begun()) return applied;
+  return copy.give_up().map([&](std::uint64_t given_up) { return *applied + given_up; });
+}
 
 } // namespace
 
@@ -159,8 +117,7 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
   if (!log_id) return tl::unexpected{log_id.error()};
   for (auto id : journals_of(options)) {
     auto stream = stream_of(options, id);
-    auto caught = (*to)->open_stream(stream).and_then(
-      [&] { return catcher{**opened, **to, id, stream, *log_id, options.time->now()}.run(); });
+    auto caught = catch_up(**opened, **to, id, stream, *log_id, *options.time);
     if (caught && *caught > 0)
       log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream);
     if (caught) continue;

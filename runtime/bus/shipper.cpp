@@ -4,28 +4,25 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <limits>
 
 namespace finstream {
 
 namespace {
 
-constexpr std::size_t batch_bytes = 1u << 20; // of blocks, that are brought to the broker at once
+constexpr std::size_t counting_bytes = 1u << 20; // of the buffer, that are read at once
 constexpr nanoseconds trim_interval = 5 * second;
-
-std::uint32_t events_in(std::string_view block) { return events_of_block(block).value_or(0); }
 
 } // namespace
 
 shipper::shipper(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> to,
                  std::vector<journal_id> journals)
-  : local_{local}, log_id_{log_id}, options_{options}, to_{std::move(to)} {
+  : local_{local}, options_{options}, to_{std::move(to)} {
   chance_.seed(static_cast<std::minstd_rand::result_type>(options.seed + 1));
   for (auto id : journals) {
-    auto& in = lanes_[id];
-    in.stream = stream_of(options_, id);
+    auto stream = stream_of(options_, id);
+    auto& in = lanes_.emplace(id, lane{{local, id, stream, log_id, options.how}, stream, 0, 0, {}}).first->second;
     if (auto range = local_.range(buffer_of(id.side), id.partition)) in.written = range->next, in.shipped = range->head;
-    count_unsent(id, in);
+    in.unsent = count(id, in.shipped, in.written);
   }
 }
 
@@ -71,9 +68,9 @@ std::optional<nanoseconds> shipper::step() {
   }
   bool is_more = false;
   for (auto& [id, in] : lanes_) {
-    auto more = ship(id, in, until[id]);
+    auto more = ship(in, until[id]);
     if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
-      in.is_known = false; // it does not end where it did: it may have forgotten something
+      in.writer.forget(); // the stream does not end where it did: it may have forgotten something
       return 0;
     }
     if (!more) return fail_over(more.error());
@@ -94,127 +91,66 @@ std::optional<nanoseconds> shipper::step() {
 
 expected<void> shipper::connect() {
   for (auto& [id, in] : lanes_) {
-    if (in.is_known) continue;
-    if (auto open = to_->open_stream(in.stream); !open) return open;
-    if (auto known = reconcile(id, in); !known) return known;
+    if (in.writer.has_met()) continue;
+    if (auto met = meet(id, in); !met) return met;
   }
   return {};
 }
 
 // Where to go on. Sets `trouble_` where there is no way.
-expected<void> shipper::reconcile(journal_id id, lane& in) {
-  auto ends = to_->ends(in.stream);
-  if (!ends) return tl::unexpected{ends.error()};
-  auto range = local_.range(buffer_of(id.side), id.partition);
-  if (!range) return tl::unexpected{range.error()};
-  auto stop = [&](errc code, const std::string& why) -> expected<void> {
+expected<void> shipper::meet(journal_id id, lane& in) {
+  auto met = in.writer.meet(*to_);
+  if (!met && (met.error().code == errc::conflict || met.error().code == errc::trimmed)) {
+    log::error("bus", "{}; nothing more is published, and nothing more is taken", met.error().message);
     std::lock_guard guard{mutex_};
-    trouble_ = failure{code, fmt::format("stream {} of the broker: {}", in.stream, why)};
-    log::error("bus", "{}; nothing more is published, and nothing more is taken", trouble_->message);
-    return tl::unexpected{*trouble_};
-  };
-  if (ends->last && ends->log_id != log_id_)
-    return stop(errc::conflict, "it holds another log; give this one streams of its own");
-  std::uint64_t has = !ends->last ? 0 : ends->last->transaction - (ends->last_is_whole ? 0 : 1);
-  if (has > range->next)
-    return stop(errc::conflict, fmt::format("it has {} entries and this log has {}: another node writes to it, or has; "
-                                            "let one write, and start this one again to have it catch up",
-                                            has, range->next));
-  if (has < range->head)
-    return stop(errc::trimmed,
-                fmt::format("it has {} entries, {} were acknowledged, and only those from {} on are still here; "
-                            "restore the broker, or go on with new streams and an empty data directory",
-                            has, range->head, range->head + 1));
-  auto ours =
-    !ends->last || ends->last->transaction <= range->head ? expected<bool>{true} : is_ours(id, in, *ends->last);
-  if (!ours) return tl::unexpected{ours.error()};
-  if (!*ours)
-    return stop(errc::conflict, fmt::format("its entry {} is not the one that was written here: another node writes to "
-                                            "it; let one write, and give the other an empty data directory",
-                                            ends->last->transaction));
-  std::lock_guard guard{mutex_};
-  if (has < in.shipped) {
-    buffer_.sent_again += in.shipped - has;
-    log::warning("bus", "the broker had acknowledged {} entries of {} and has {}: it is sent the rest again",
-                 in.shipped, in.stream, has);
+    trouble_ = met.error();
   }
-  in.last = ends->last;
-  in.is_known = true;
-  if (std::exchange(in.shipped, has) != has) count_unsent(id, in);
+  if (!met) return met;
+  auto had = in.shipped, has = in.writer.shipped();
+  auto changed = count(id, std::min(had, has), std::max(had, has)); // not under the lock: it may be much
+  if (has < had)
+    log::warning("bus", "the broker had acknowledged {} entries of {} and has {}: it is sent the rest again", had,
+                 in.stream, has);
+  std::lock_guard guard{mutex_};
+  in.shipped = has;
+  if (has < had) {
+    buffer_.sent_again += had - has;
+    in.unsent.bytes += changed.bytes, in.unsent.events += changed.events;
+  } else {
+    in.unsent.bytes -= std::min(changed.bytes, in.unsent.bytes);
+    in.unsent.events -= std::min(changed.events, in.unsent.events);
+  }
   return {};
 }
 
-// Whether the last entry there is the one that is here. All before it were, for each was published behind the one
-// before it.
-expected<bool> shipper::is_ours(journal_id id, const lane& in, message_number last) {
-  message_number before{last.transaction - 1, std::numeric_limits<std::uint32_t>::max()};
-  auto there = to_->read(in.stream, before, last.part + std::size_t{1}, most_block_bytes * 4);
-  auto here = local_.read(buffer_of(id.side), id.partition, last.transaction - 1, 1);
-  if (!there) return tl::unexpected{there.error()};
-  if (!here) return tl::unexpected{here.error()};
-  if (here->front().payload.empty()) return true; // given up, whatever there is of it
-  std::vector<broker_message> mine;
-  add_messages(mine, here->front(), std::nullopt);
-  message_reader reader;
-  for (std::size_t i = 0; i < there->size(); ++i) {
-    auto& x = (*there)[i];
-    auto whole = reader.add(x);
-    if (whole && *whole) return **whole == here->front().payload; // whatever the framing was then
-    if (i >= mine.size() || mine[i].body != x.body) return false;
+// In entries of the buffer.
+shipper::amount shipper::count(journal_id id, std::uint64_t from, std::uint64_t until) const {
+  amount out;
+  while (from < until) {
+    auto records = local_.read(buffer_of(id.side), id.partition, from, counting_bytes);
+    if (!records || records->empty()) break; // shipping them will say why
+    for (auto& x : *records)
+      if (x.offset < until) out.bytes += x.payload.size(), out.events += events_of_block(x.payload).value_or(0);
+    from = records->back().next();
   }
-  return true;
-}
-
-// After the broker had more or less than was thought; while the log is opened.
-void shipper::count_unsent(journal_id id, lane& in) const {
-  in.bytes = in.events = 0;
-  for (auto at = in.shipped; at < in.written;) {
-    auto records = local_.read(buffer_of(id.side), id.partition, at, batch_bytes);
-    if (!records || records->empty()) return; // shipping them will say why
-    for (auto& x : *records) in.bytes += x.payload.size(), in.events += events_in(x.payload);
-    at = records->back().next();
-  }
+  return out;
 }
 
 // One batch. Whether there is more.
-expected<bool> shipper::ship(journal_id id, lane& in, std::uint64_t until) {
-  if (in.shipped >= until) return false;
-  auto records = local_.read(buffer_of(id.side), id.partition, in.shipped, batch_bytes);
-  if (!records) return tl::unexpected{records.error()};
-  std::vector<broker_message> messages;
-  std::uint64_t bytes = 0, events = 0;
-  for (auto& x : *records) {
-    bytes += x.payload.size();
-    events += events_in(x.payload);
-    add_messages(messages, x, in.last);
-  }
+expected<bool> shipper::ship(lane& in, std::uint64_t until) {
+  if (in.writer.shipped() >= until) return false;
   auto began = options_.time->monotonic();
-  if (auto done = to_->publish(in.stream, in.last, messages); !done) return tl::unexpected{done.error()};
-  options_.on_published({id.side, records->size(), events, bytes, options_.time->monotonic() - began});
+  auto done = in.writer.ship(*to_, until);
+  if (!done) return tl::unexpected{done.error()};
+  done->took = options_.time->monotonic() - began;
+  options_.on_published(*done);
   std::lock_guard guard{mutex_};
-  in.last = messages.back().number;
-  in.shipped += records->size();
-  in.bytes -= std::min(in.bytes, bytes);
-  in.events -= std::min(in.events, events);
-  buffer_.shipped_events += events;
+  in.shipped = in.writer.shipped();
+  in.unsent.bytes -= std::min(in.unsent.bytes, done->bytes);
+  in.unsent.events -= std::min(in.unsent.events, done->events);
+  buffer_.shipped_events += done->events;
   changed_.notify_all();
   return in.shipped < until;
-}
-
-// Those of an entry that are not in the stream yet.
-void shipper::add_messages(std::vector<broker_message>& to, const record& entry,
-                           std::optional<message_number> last) const {
-  auto number = entry.offset + 1;
-  if (entry.payload.empty()) { // what was begun there was given up
-    auto part = last && last->transaction == number ? last->part + 1 : 0;
-    to.push_back(void_message({number, part}, log_id_));
-    return;
-  }
-  std::vector<shown_event> shown;
-  if (options_.how == framing::event) shown = show_events(entry.payload);
-  auto limit = to_->capabilities().max_message_bytes;
-  for (auto& x : to_messages(number, log_id_, entry.payload, std::move(shown), limit))
-    if (!last || x.number > *last) to.push_back(std::move(x));
 }
 
 std::optional<nanoseconds> shipper::fail_over(const failure& why) {
@@ -224,7 +160,7 @@ std::optional<nanoseconds> shipper::fail_over(const failure& why) {
     was_up = std::exchange(up_, false);
     if (was_up || !was_tried_) down_since_ = options_.time->monotonic();
     if (was_up) ++buffer_.outages;
-    for (auto& [id, in] : lanes_) in.is_known = false;
+    for (auto& [id, in] : lanes_) in.writer.forget();
     changed_.notify_all();
   }
   if (was_up || !std::exchange(was_tried_, true))
@@ -307,8 +243,8 @@ void shipper::written(journal_id where, std::uint64_t number, std::uint64_t byte
     std::lock_guard guard{mutex_};
     auto& in = lanes_.at(where);
     in.written = std::max(in.written, number);
-    in.bytes += bytes;
-    in.events += events;
+    in.unsent.bytes += bytes;
+    in.unsent.events += events;
     has_news_ = true;
   }
   changed_.notify_all();
@@ -341,8 +277,8 @@ buffer_state shipper::sum() const {
   out.up = up_;
   for (auto& [id, in] : lanes_) {
     out.entries += in.written - std::min(in.written, in.shipped);
-    out.bytes += in.bytes;
-    out.events += in.events;
+    out.bytes += in.unsent.bytes;
+    out.events += in.unsent.events;
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/bus/brokered_bus.hpp"
+#include "runtime/bus/journal_writer.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -40,21 +41,21 @@ public:
   std::uint64_t unsent_bytes() const;
 
 private:
+  struct amount {
+    std::uint64_t bytes = 0, events = 0;
+  };
   struct lane {
+    journal_writer writer; // of the shipper's thread alone
     std::string stream;
-    std::optional<message_number> last;  // in the stream
-    std::uint64_t shipped = 0;           // entries that the broker has
-    std::uint64_t written = 0;           // entries in the buffer, all told
-    std::uint64_t bytes = 0, events = 0; // in those that the broker does not have
-    bool is_known = false;               // the broker was asked what it has, since it was down
+    std::uint64_t shipped = 0; // entries that the broker has
+    std::uint64_t written = 0; // entries in the buffer, all told
+    amount unsent;             // in those that the broker does not have
   };
 
   expected<void> connect();
-  expected<void> reconcile(journal_id id, lane& in);
-  expected<bool> is_ours(journal_id id, const lane& in, message_number last);
-  expected<bool> ship(journal_id id, lane& in, std::uint64_t until);
-  void add_messages(std::vector<broker_message>& to, const record& entry, std::optional<message_number> last) const;
-  void count_unsent(journal_id id, lane& in) const;
+  expected<void> meet(journal_id id, lane& in);
+  amount count(journal_id id, std::uint64_t from, std::uint64_t until) const;
+  expected<bool> ship(lane& in, std::uint64_t until);
   buffer_state sum() const;
   std::optional<nanoseconds> fail_over(const failure& why);
   void warn_of_size();
@@ -66,7 +67,6 @@ private:
   void run();
 
   bus& local_;
-  const std::uint64_t log_id_;
   const broker_link_options options_;
   const std::unique_ptr<broker> to_;
   mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to

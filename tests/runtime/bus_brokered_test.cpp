@@ -214,6 +214,69 @@ CAF_TEST(the streams of another log are left alone) {
   CAF_CHECK(message_of(refused).find("another log") != std::string::npos);
 }
 
+CAF_TEST(what was begun by another is not taken for the own) {
+  write();
+  ship();
+  broker_message begun{{2, 0}, false, 1, "block", "the first part of something"};
+  must(reader->publish("finstream.events", message_number{1, 0}, std::span{&begun, 1}));
+  server.set_reachable(false);
+  write();
+  log->link().step();
+  server.set_reachable(true);
+  log->link().step();
+  CAF_CHECK(code_of(log->health()) == errc::conflict);
+  start(); // and where nothing was written beside it, the same
+  broker_message next{{1, 0}, false, 1, "block", "the first part of something"};
+  must(reader->remove_stream("finstream.events"));
+  must(reader->open_stream("finstream.events"));
+  must(reader->publish("finstream.events", std::nullopt, std::span{&next, 1}));
+  log->link().step();
+  CAF_CHECK(code_of(log->health()) == errc::conflict);
+}
+
+CAF_TEST(what is made of events never comes before them) {
+  auto how = options();
+  how.on_published = [this](const published_batch& x) {
+    if (x.side != journal_side::events || events > 1) return; // in the middle of a round
+    write();
+    must(log->write(appends({record_of(topic::bars, 0, 1, at(1), "of the second event")})));
+  };
+  start(how);
+  write();
+  must(log->write(appends({record_of(topic::bars, 0, 1, at(0), "of the first event")})));
+  must(reader->open_stream("finstream.outputs"));
+  log->link().step();
+  auto in = [&](const char* stream) { return must(reader->read(stream, std::nullopt, 100, 1u << 20)).size(); };
+  CAF_CHECK_EQUAL(in("finstream.events"), 1u);
+  CAF_CHECK(in("finstream.outputs") <= 1u);
+  ship();
+  CAF_CHECK_EQUAL(in("finstream.events"), 2u);
+  CAF_CHECK_EQUAL(in("finstream.outputs"), 2u);
+  CAF_CHECK_EQUAL(log->buffer().bytes, 0u);
+}
+
+CAF_TEST(a transaction of several entries whose writer died is given up whole) {
+  write("first");
+  ship();
+  write(std::string(most_block_bytes + 1000, 'x'));
+  server.break_after(1);
+  log->link().step();
+  auto ends = must(reader->ends("finstream.events"));
+  CAF_REQUIRE(ends.last.has_value());
+  CAF_CHECK_EQUAL(ends.last->transaction, 2u);
+  temp_dir second_one, third;
+  {
+    auto next = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
+    CAF_CHECK(must(next->write(appends({events_record(0, 1, at(9), "next")}))).level == durability::broker);
+    CAF_CHECK_EQUAL(payloads(must(next->read(topic::events, 0, 0, 1u << 30))), "firstnext");
+  }
+  auto copy = must(open_brokered_bus({.directory = third.path()}, options_for(server, 1), "memory"));
+  CAF_CHECK_EQUAL(payloads(must(copy->read(topic::events, 0, 0, 1u << 30))), "firstnext");
+  CAF_CHECK(must(copy->write(appends({events_record(0, 1, at(10), "and on")}))).level == durability::broker);
+  ship(); // the first comes to again, and is told
+  CAF_CHECK(code_of(log->health()) == errc::conflict);
+}
+
 CAF_TEST(a buffer at its limit takes nothing more until there is room) {
   auto how = options();
   how.buffer_max_bytes = 1000;
@@ -317,6 +380,68 @@ CAF_TEST(what was begun by one who died is given up by the next) {
   log.reset();
   log = must(open_brokered_bus({.directory = third.path()}, options_for(server, 1), "memory"));
   CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))), "wholenext");
+}
+
+CAF_TEST(a log that has gone another way than the broker is not mixed with it) {
+  memory_broker_server server;
+  temp_dir first, second_one;
+  auto write = [](bus& log, const char* what) { return must(log.write(appends({events_record(0, 1, at(1), what)}))); };
+  {
+    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
+    write(*log, "shared");
+    server.set_reachable(false);
+    CAF_CHECK(write(*log, "of the first").level == durability::buffered);
+  }
+  server.set_reachable(true);
+  {
+    auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
+    write(*log, "of the second");
+    CAF_CHECK(write(*log, "and another").level == durability::broker);
+  }
+  auto refused = open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory");
+  CAF_CHECK(code_of(refused) == errc::conflict);
+  CAF_CHECK(message_of(refused).find("entry 2 of stream finstream.events") != std::string::npos);
+  CAF_CHECK(message_of(refused).find("finstream buffer export") != std::string::npos);
+}
+
+CAF_TEST(a new directory finds the log behind an entry of very many messages) {
+  memory_broker_server server;
+  server.set_max_message_bytes(1);
+  temp_dir first, second_one;
+  {
+    auto log = must(open_brokered_bus({.directory = first.path(), .epoch = 4711}, options_for(server, 1), "memory"));
+    append_one(*log, events_record(0, 1, at(1), std::string(3000, 'x')));
+    must(log->sync());
+  }
+  auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
+  CAF_CHECK_EQUAL(log->recovery().epoch, 4711u);
+  CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))).size(), 3000u);
+}
+
+CAF_TEST(streams that have lost their beginning make no new log) {
+  memory_broker_server server;
+  temp_dir first, second_one;
+  {
+    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
+    for (int i = 0; i < 5; ++i) append_one(*log, events_record(0, 1, at(i), "x"));
+    must(log->sync());
+  }
+  server.lose_before("finstream.events", {3, 0});
+  auto refused = open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory");
+  CAF_CHECK(code_of(refused) == errc::trimmed);
+  CAF_CHECK(message_of(refused).find("begins with entry 3") != std::string::npos);
+  CAF_CHECK(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory").has_value());
+}
+
+CAF_TEST(a log number that is none is said) {
+  memory_broker_server server;
+  temp_dir directory;
+  {
+    put(*must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory")), "node", "log_id",
+        "seven");
+  }
+  auto refused = open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory");
+  CAF_CHECK(code_of(refused) == errc::corrupt_record);
 }
 
 CAF_TEST(a new directory needs the broker and one with a log does not ) {
