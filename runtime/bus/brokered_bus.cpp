@@ -1,5 +1,6 @@
 #include "runtime/bus/brokered_bus.hpp"
 
+#include "runtime/bus/follower.hpp"
 #include "runtime/bus/journal_copy.hpp"
 #include "runtime/bus/shipper.hpp"
 
@@ -20,30 +21,56 @@ std::vector<journal_id> journals_of(const broker_link_options& options) {
   return out;
 }
 
+bool is_followed(const broker_link_options& options, journal_id id) {
+  return id.side == journal_side::events ? !options.writes_events : options.claims_outputs;
+}
+
 brokered_bus::brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,
-                           std::unique_ptr<broker> to, const char* driver)
+                           std::unique_ptr<broker> to, const char* driver, std::unique_ptr<broker> from)
   : local_{std::move(local)}, options_{std::move(options)}, driver_{driver} {
-  for (auto id : journals_of(options_)) {
+  std::vector<journal_id> own, followed;
+  for (auto id : journals_of(options_)) (is_followed(options_, id) ? followed : own).push_back(id);
+  ensure(from || followed.empty(), "what is followed has a connection");
+  for (auto id : own) {
     auto& mine = journals_[id] = std::make_unique<journal>();
     mine->last_ts = last_entry_ts(*local_, id).value_or(earliest);
   }
-  shipper_ = std::make_unique<shipper>(*local_, log_id, options_, std::move(to), journals_of(options_));
+  shipper_ = std::make_unique<shipper>(*local_, log_id, options_, std::move(to), own);
+  follower_ = std::make_unique<follower>(*local_, log_id, options_, std::move(from), followed);
 }
 
 brokered_bus::~brokered_bus() = default;
 
-void brokered_bus::start() { shipper_->start(); }
+void brokered_bus::start() {
+  shipper_->start();
+  follower_->start();
+}
+
+expected<void> brokered_bus::claim(std::uint16_t partition) {
+  return follower_->claim({journal_side::outputs, partition});
+}
+
+void brokered_bus::release(std::uint16_t partition) { follower_->release({journal_side::outputs, partition}); }
 
 expected<receipt> brokered_bus::write(transaction tx) {
   auto id = journal_of(tx);
   if (!id) return tl::unexpected{id.error()};
   if (!*id) return local_->write(std::move(tx));
-  auto found = journals_.find(**id);
-  if (found == journals_.end())
+  if (journals_.contains(**id)) return write_here(**id, std::move(tx));
+  if (!follower_->knows(**id))
     return fail(errc::invalid_argument,
                 fmt::format("append to partition {}: this log has {}", (*id)->partition, options_.partitions));
+  auto blocks = encode_blocks(tx, recovery().epoch, options_.packed);
+  std::uint64_t bytes = 0, records = blocks.size();
+  for (auto& x : blocks) bytes += x.size();
+  auto done = follower_->write(**id, std::move(tx), std::move(blocks));
+  if (done) count(records, bytes);
+  return done;
+}
+
+expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   if (auto well = shipper_->state(); !well) return tl::unexpected{well.error()};
-  auto& mine = *found->second;
+  auto& mine = *journals_.at(id);
   std::unique_lock in_order{mine.writing};
   auto blocks = encode_blocks(tx, recovery().epoch, options_.packed);
   std::uint64_t bytes = 0;
@@ -52,19 +79,23 @@ expected<receipt> brokered_bus::write(transaction tx) {
   if (auto room = check_room(bytes); !room) return tl::unexpected{room.error()};
   auto appends = tx.appends.size();
   auto log_ts = std::max(mine.last_ts, options_.time->now());
-  for (auto& x : blocks) tx.appends.push_back(buffer_record(**id, log_ts, std::move(x)));
+  for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
   auto done = local_->write(std::move(tx));
   if (!done) return done;
   mine.last_ts = log_ts;
-  buffered_bytes_ += bytes;
-  buffered_records_ += blocks.size();
+  count(blocks.size(), bytes);
   auto number = done->offsets.back() + 1;
   done->offsets.resize(appends);
-  shipper_->written(**id, number, bytes, events);
+  shipper_->written(id, number, bytes, events);
   in_order.unlock();
-  auto is_there = shipper_->wait_for(**id, number, options_.acknowledge_timeout_ms * millisecond);
+  auto is_there = shipper_->wait_for(id, number, options_.acknowledge_timeout_ms * millisecond);
   done->level = is_there ? durability::broker : durability::buffered;
   return done;
+}
+
+void brokered_bus::count(std::uint64_t records, std::uint64_t bytes) {
+  buffered_bytes_ += bytes;
+  buffered_records_ += records;
 }
 
 expected<void> brokered_bus::check_room(std::size_t bytes) const {
@@ -84,6 +115,7 @@ expected<void> brokered_bus::sync() {
 
 expected<void> brokered_bus::health() const {
   if (auto well = shipper_->state(); !well) return well;
+  if (auto well = follower_->state(); !well) return well;
   return local_->health();
 }
 

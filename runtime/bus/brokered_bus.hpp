@@ -10,6 +10,7 @@
 // Opening   What the broker has and the local log has not is applied first. A new directory becomes the log that the
 //           streams hold; streams of another log are refused.
 // One node  writes a journal at a time. Of two, the one whose entry comes second is stopped with errc::conflict.
+// Several   processes share one log where each writes some of its journals and follows the others (follower.hpp).
 // Tables    A key is written by transactions of one journal, or by such as append nothing.
 // Errors    those of bus.hpp, and: disk_full (the buffer is at its limit: nothing is taken until the broker is back),
 //           unreachable (a new directory, and no broker to ask whether there is a log), incompatible, conflict.
@@ -54,7 +55,12 @@ struct broker_link_options {
   std::uint64_t new_log_id = 1; // of a log that is begun: drawn, so that two never have the same
   std::uint64_t seed = 0;       // of that chance
   const clock* time = &system_clock();
-  // From the shipper's thread.
+  bool writes_events = true;   // else another process does, and this one follows
+  bool claims_outputs = false; // outputs of a partition are followed, but while it is claimed
+  int wait_for_log_ms = 0;     // for another process to begin it, where this one does not write events
+  // A journal that is followed has grown. From the follower's thread, and those that claim.
+  std::function<void(journal_id)> on_grown = [](journal_id) {};
+  // From the shipper's thread, and those that write what is claimed.
   std::function<void(const link_change&)> on_change = [](const link_change&) {};
   std::function<void(const published_batch&)> on_published = [](const published_batch&) {};
 };
@@ -62,17 +68,20 @@ struct broker_link_options {
 std::string stream_of(const broker_link_options& options, journal_id id);
 
 std::vector<journal_id> journals_of(const broker_link_options& options);
+bool is_followed(const broker_link_options& options, journal_id id);
 
 class shipper;
+class follower;
 
 class brokered_bus : public bus {
 public:
-  // `local` is a log of this journal's epoch, brought up to what the broker has; see open_brokered_bus().
+  // `local` is a log of this journal's epoch, brought up to what the broker has; see open_brokered_bus(). `from` is a
+  // connection for what is followed, if anything is.
   brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,
-               std::unique_ptr<broker> to, const char* driver);
+               std::unique_ptr<broker> to, const char* driver, std::unique_ptr<broker> from = nullptr);
   ~brokered_bus() override;
 
-  void start(); // the shipper's thread; without it, who holds this goes step by step
+  void start(); // the threads of shipper and follower; without them, who holds this goes step by step
 
   expected<receipt> write(transaction tx) override;
   expected<std::vector<record>> read(topic where, std::uint16_t partition, std::uint64_t offset,
@@ -107,7 +116,12 @@ public:
   const recovery_report& recovery() const override { return local_->recovery(); }
 
   buffer_state buffer() const;
+  // Outputs of a partition, where they are to be claimed: see follower.hpp.
+  expected<void> claim(std::uint16_t partition);
+  void release(std::uint16_t partition);
+
   shipper& link() { return *shipper_; } // for tests, which go step by step
+  follower& others() { return *follower_; }
 
 private:
   struct journal {
@@ -115,7 +129,9 @@ private:
     timestamp last_ts = earliest;
   };
 
+  expected<receipt> write_here(journal_id id, transaction tx);
   expected<void> check_room(std::size_t bytes) const;
+  void count(std::uint64_t records, std::uint64_t bytes);
 
   const std::unique_ptr<bus> local_;
   const broker_link_options options_;
@@ -123,6 +139,7 @@ private:
   std::map<journal_id, std::unique_ptr<journal>> journals_;
   std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
   std::unique_ptr<shipper> shipper_;
+  std::unique_ptr<follower> follower_;
 };
 
 // Opens the local log, asks the broker, applies what is missing, and starts the shipper.

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
+#include <thread>
 
 namespace finstream {
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t read_messages = 1000;
 constexpr std::size_t read_bytes = 4u << 20;
+constexpr nanoseconds look_again_after = 200 * millisecond;
 constexpr const char* node_table = "node";
 constexpr const char* log_id_key = "log_id";
 
@@ -84,14 +86,31 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   return id;
 }
 
-// What was begun by a writer that died is given up: the shipper says so to the broker.
-expected<std::uint64_t> catch_up(bus& local, broker& from, journal_id id, const std::string& stream,
-                                 std::uint64_t log_id, const clock& time) {
+// What was begun by a writer that died is given up by the next one: the shipper says so to the broker.
+expected<std::uint64_t> catch_up(bus& local, broker& from, const broker_link_options& options, journal_id id,
+                                 std::uint64_t log_id) {
+  auto stream = stream_of(options, id);
   if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
-  journal_copy copy{local, id, stream, log_id, time};
+  journal_copy copy{local, id, stream, log_id, *options.time};
   auto applied = copy.catch_up(from);
-  if (!applied || !copy.has_begun()) return applied;
+  if (!applied || !copy.has_begun() || is_followed(options, id)) return applied;
   return copy.give_up().map([&](std::uint64_t given_up) { return *applied + given_up; });
+}
+
+// The log that the streams hold, if there is one. Who does not write events cannot begin one, and waits for it.
+expected<std::optional<found_log>> find_log(broker& from, const broker_link_options& options) {
+  auto& time = *options.time;
+  auto give_up_at = time.monotonic() + options.wait_for_log_ms * millisecond;
+  for (auto said = false;; said = true) {
+    auto found = look(from, options);
+    if (!found || options.writes_events || (*found && (*found)->epoch != 0)) return found;
+    if (time.monotonic() >= give_up_at)
+      return fail(errc::not_found, fmt::format("stream {} of the broker holds no log yet, and it is begun by the "
+                                               "process that writes events: start that one first (--role ingest)",
+                                               options.events_stream));
+    if (!said) log::info("bus", "there is no log on the broker yet; waiting for the process with the role ingest");
+    std::this_thread::sleep_for(std::chrono::nanoseconds{look_again_after});
+  }
 }
 
 } // namespace
@@ -100,11 +119,13 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
                                                           const char* driver) {
   auto to = options.open_broker();
   if (!to) return tl::unexpected{to.error()};
+  auto from = options.open_broker();
+  if (!from) return tl::unexpected{from.error()};
   std::error_code none;
   auto is_new = !std::filesystem::exists(local.directory + "/CURRENT", none);
   std::optional<found_log> found;
   if (is_new) {
-    auto looked = look(**to, options);
+    auto looked = find_log(**to, options);
     if (!looked)
       return fail(looked.error().code, fmt::format("{}. The data directory {} is new, so whether there is a log "
                                                    "already must be known before it is begun",
@@ -116,17 +137,17 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
   auto log_id = hold_log_id(**opened, found, options.new_log_id);
   if (!log_id) return tl::unexpected{log_id.error()};
   for (auto id : journals_of(options)) {
-    auto stream = stream_of(options, id);
-    auto caught = catch_up(**opened, **to, id, stream, *log_id, *options.time);
+    auto caught = catch_up(**opened, **to, options, id, *log_id);
     if (caught && *caught > 0)
-      log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream);
+      log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream_of(options, id));
     if (caught) continue;
     if (!is_temporary(caught.error().code) || is_new) return tl::unexpected{caught.error()};
     log::warning("bus", "{}. The node starts without the broker; what is written is kept here until it is back",
                  caught.error().message);
     break;
   }
-  auto out = std::make_unique<brokered_bus>(std::move(*opened), *log_id, std::move(options), std::move(*to), driver);
+  auto out = std::make_unique<brokered_bus>(std::move(*opened), *log_id, std::move(options), std::move(*to), driver,
+                                            std::move(*from));
   out->start();
   return out;
 }

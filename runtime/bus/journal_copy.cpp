@@ -24,6 +24,16 @@ std::optional<timestamp> last_entry_ts(const bus& local, journal_id id) {
   return last && !last->empty() ? std::optional{last->front().log_ts} : std::nullopt;
 }
 
+expected<void> trim_buffer(bus& local, journal_id id, std::uint64_t shipped, timestamp older_than) {
+  auto where = buffer_of(id.side);
+  auto range = local.range(where, id.partition);
+  if (!range) return tl::unexpected{range.error()};
+  if (range->next == 0) return {};
+  auto keep = local.offset_at(where, id.partition, older_than);
+  if (!keep) return tl::unexpected{keep.error()};
+  return local.trim(where, id.partition, std::min({*keep, shipped, range->next - 1})).map([](std::uint64_t) {});
+}
+
 journal_copy::journal_copy(bus& local, journal_id id, std::string stream, std::uint64_t log_id, const clock& time)
   : local_{local}, id_{id}, stream_{std::move(stream)}, log_id_{log_id}, time_{time} {}
 
@@ -112,6 +122,12 @@ expected<std::uint64_t> journal_copy::give_up() {
   auto done = apply({}, std::move(given_up));
   if (!done) knows_where_ = false;
   return done;
+}
+
+void journal_copy::pass(std::uint64_t entries) {
+  next_ += entries;
+  after_ = {next_, last_part};
+  checks_ = false;
 }
 
 expected<std::uint64_t> journal_copy::apply(transaction tx, std::vector<std::string> blocks) {

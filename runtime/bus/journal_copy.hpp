@@ -14,6 +14,8 @@ namespace finstream {
 
 std::optional<timestamp> last_entry_ts(const bus& local, journal_id id); // nothing: it keeps none
 new_record buffer_record(journal_id id, timestamp log_ts, std::string block);
+// Drops entries below `shipped` that are older than that, but for the last one, which says when the next may be.
+expected<void> trim_buffer(bus& local, journal_id id, std::uint64_t shipped, timestamp older_than);
 
 class journal_copy {
 public:
@@ -28,6 +30,8 @@ public:
   // It will never be whole, for its writer is dead: it counts as empty. To be said in the stream, too. Answers how many
   // entries that are.
   expected<std::uint64_t> give_up();
+  // So many entries were written to both by the one who holds this.
+  void pass(std::uint64_t entries);
 
 private:
   expected<void> begin();

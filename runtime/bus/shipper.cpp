@@ -1,5 +1,6 @@
 #include "runtime/bus/shipper.hpp"
 
+#include "runtime/bus/journal_copy.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ std::optional<nanoseconds> shipper::step() {
 // ---- the broker's side
 
 expected<void> shipper::connect() {
+  if (lanes_.empty()) return to_->health(); // nothing to bring: whether it could be
   for (auto& [id, in] : lanes_) {
     if (in.writer.has_met()) continue;
     if (auto met = meet(id, in); !met) return met;
@@ -210,21 +212,12 @@ void shipper::tell(bool up, std::string message) {
 
 // ---- what is no longer needed
 
-// Entries that the broker has, but for those of the last while: it may yet forget them. One stays always: it says when
-// the next may be.
+// Entries that the broker has, but for those of the last while: it may yet forget them.
 void shipper::trim_buffers() {
-  for (auto& [id, in] : lanes_) {
-    auto where = buffer_of(id.side);
-    timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
-    auto keep = local_.offset_at(where, id.partition, until);
-    std::unique_lock guard{mutex_};
-    auto written = in.written, shipped = in.shipped;
-    guard.unlock();
-    if (written == 0) continue;
-    auto trimmed = keep ? local_.trim(where, id.partition, std::min({*keep, shipped, written - 1}))
-                        : expected<std::uint64_t>{tl::unexpected{keep.error()}};
-    if (!trimmed) log::warning("bus", "the buffer of {} cannot be trimmed: {}", in.stream, trimmed.error().message);
-  }
+  timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
+  for (auto& [id, in] : lanes_)
+    if (auto trimmed = trim_buffer(local_, id, in.shipped, until); !trimmed)
+      log::warning("bus", "the buffer of {} cannot be trimmed: {}", in.stream, trimmed.error().message);
 }
 
 void shipper::trim_streams() {

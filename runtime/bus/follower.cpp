@@ -1,0 +1,165 @@
+#include "runtime/bus/follower.hpp"
+
+#include "runtime/log/log.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace finstream {
+
+namespace {
+constexpr nanoseconds trim_interval = 5 * second;
+constexpr nanoseconds shortest_pause = millisecond;
+// Of one who has found nothing for a while, for each partition: asking costs the broker something, too.
+constexpr nanoseconds longest_pause = 5 * millisecond;
+constexpr nanoseconds pause_after_failure = 200 * millisecond;
+} // namespace
+
+follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> from,
+                   const std::vector<journal_id>& journals)
+  : local_{local}, options_{options}, from_{std::move(from)} {
+  for (auto id : journals) {
+    auto stream = stream_of(options_, id);
+    lanes_[id].reset(
+      new lane{{}, {local, id, stream, log_id, *options_.time}, {local, id, stream, log_id, options_.how}, nullptr});
+  }
+}
+
+follower::~follower() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard guard{mutex_};
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void follower::start() {
+  if (!lanes_.empty()) thread_ = std::thread{[this] { run(); }};
+}
+
+void follower::run() {
+  while (true) {
+    auto pause = step();
+    std::unique_lock guard{mutex_};
+    if (changed_.wait_for(guard, std::chrono::nanoseconds{pause}, [this] { return stopping_; })) return;
+  }
+}
+
+nanoseconds follower::step() {
+  auto has_grown = false;
+  for (auto& [id, in] : lanes_) {
+    std::unique_lock guard{in->mutex};
+    if (in->to) continue; // its writer is here
+    auto applied = in->copy.catch_up(*from_);
+    guard.unlock();
+    if (!applied && is_temporary(applied.error().code)) return pause_ = pause_after_failure;
+    if (!applied) {
+      std::lock_guard lock{mutex_};
+      if (!trouble_) log::error("bus", "{}; nothing more is taken from there", applied.error().message);
+      trouble_ = applied.error();
+      return pause_ = pause_after_failure;
+    }
+    if (*applied == 0) continue;
+    has_grown = true;
+    options_.on_grown(id);
+  }
+  if (options_.time->monotonic() - trimmed_at_ >= trim_interval) trim();
+  auto longest = longest_pause * std::max(1, options_.partitions);
+  return pause_ = has_grown ? shortest_pause : std::clamp(pause_ * 2, shortest_pause, longest);
+}
+
+void follower::trim() {
+  trimmed_at_ = options_.time->monotonic();
+  timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
+  for (auto& [id, in] : lanes_) {
+    std::lock_guard guard{in->mutex};
+    auto range = local_.range(buffer_of(id.side), id.partition);
+    auto trimmed = range ? trim_buffer(local_, id, range->next, until) : tl::unexpected{range.error()};
+    if (!trimmed)
+      log::warning("bus", "the copy of {} cannot be trimmed: {}", stream_of(options_, id), trimmed.error().message);
+  }
+}
+
+// ---- what this process writes
+
+expected<void> follower::claim(journal_id id) {
+  auto& in = *lanes_.at(id);
+  std::unique_lock guard{in.mutex};
+  if (in.to) return {};
+  auto to = options_.open_broker();
+  if (!to) return tl::unexpected{to.error()};
+  in.to = std::move(*to);
+  auto applied = regain(in, id);
+  if (!applied) in.to.reset();
+  guard.unlock();
+  if (applied && *applied > 0) options_.on_grown(id);
+  return applied.map([](std::uint64_t) {});
+}
+
+void follower::release(journal_id id) {
+  auto& in = *lanes_.at(id);
+  std::lock_guard guard{in.mutex};
+  in.to.reset();
+}
+
+// The stream and the local log are brought to where neither has more than the other. Answers what was applied here.
+expected<std::uint64_t> follower::regain(lane& in, journal_id id) {
+  auto applied = in.copy.catch_up(*in.to);
+  if (!applied) return applied;
+  if (in.copy.has_begun())
+    if (auto done = in.copy.give_up(); !done) return done;
+  if (auto met = in.writer.meet(*in.to); !met) return tl::unexpected{met.error()};
+  auto range = local_.range(buffer_of(id.side), id.partition);
+  if (!range) return tl::unexpected{range.error()};
+  while (in.writer.shipped() < range->next) { // what was given up; what the broker has forgotten
+    if (auto shipped = in.writer.ship(*in.to, range->next); !shipped) {
+      in.writer.forget();
+      return tl::unexpected{shipped.error()};
+    }
+  }
+  return applied;
+}
+
+expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std::string> blocks) {
+  auto& in = *lanes_.at(id);
+  std::lock_guard guard{in.mutex};
+  auto conflict = [&](const char* why) {
+    return fail(errc::conflict, fmt::format("stream {} of the broker: {}", stream_of(options_, id), why));
+  };
+  if (!in.to) return conflict("it is another process that works on this partition");
+  if (!in.writer.has_met()) {
+    auto applied = regain(in, id);
+    if (!applied) return tl::unexpected{applied.error()};
+    if (*applied > 0) return conflict("it has entries that were not here; they are now, and are to be looked at first");
+  }
+  auto began = options_.time->monotonic();
+  auto sent = in.writer.publish(*in.to, blocks);
+  if (!sent) {
+    in.writer.forget();
+    return tl::unexpected{sent.error()};
+  }
+  sent->took = options_.time->monotonic() - began;
+  options_.on_published(*sent);
+  auto appends = tx.appends.size(), entries = blocks.size();
+  auto log_ts = std::max(options_.time->now(), last_entry_ts(local_, id).value_or(earliest));
+  for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
+  auto done = local_.write(std::move(tx));
+  if (!done) {
+    in.writer.forget(); // the stream is ahead of this log
+    return done;
+  }
+  in.copy.pass(entries);
+  done->offsets.resize(appends);
+  done->level = durability::broker;
+  return done;
+}
+
+expected<void> follower::state() const {
+  std::lock_guard guard{mutex_};
+  if (trouble_) return tl::unexpected{*trouble_};
+  return {};
+}
+
+} // namespace finstream
