@@ -27,7 +27,7 @@ bool is_followed(const broker_link_options& options, journal_id id) {
 
 brokered_bus::brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, broker_link_options options,
                            std::unique_ptr<broker> to, const char* driver, std::unique_ptr<broker> from)
-  : local_{std::move(local)}, options_{std::move(options)}, driver_{driver} {
+  : local_{std::move(local)}, log_id_{log_id}, options_{std::move(options)}, driver_{driver} {
   std::vector<journal_id> own, followed;
   for (auto id : journals_of(options_)) (is_followed(options_, id) ? followed : own).push_back(id);
   ensure(from || followed.empty(), "what is followed has a connection");

@@ -13,7 +13,8 @@
 // Several   processes share one log where each writes some of its journals and follows the others (follower.hpp).
 // Tables    A key is written by transactions of one journal, or by such as append nothing.
 // Errors    those of bus.hpp, and: disk_full (the buffer is at its limit: nothing is taken until the broker is back),
-//           unreachable (a new directory, and no broker to ask whether there is a log), incompatible, conflict.
+//           unreachable (a new directory, and no broker to ask whether there is a log), not_found (no log yet, and this
+//           process is not to begin one), incompatible, conflict.
 // clang-format on
 #pragma once
 
@@ -45,6 +46,7 @@ struct broker_link_options {
   int partitions = 1;
   framing how = framing::block;
   compression packed = compression::none;
+  flow_rules flow;
   int acknowledge_timeout_ms = 1000;
   std::uint64_t buffer_max_bytes = std::uint64_t{4} << 30;
   std::uint64_t buffer_alert_bytes = std::uint64_t{1} << 30;
@@ -57,7 +59,6 @@ struct broker_link_options {
   const clock* time = &system_clock();
   bool writes_events = true;   // else another process does, and this one follows
   bool claims_outputs = false; // outputs of a partition are followed, but while it is claimed
-  int wait_for_log_ms = 0;     // for another process to begin it, where this one does not write events
   // A journal that is followed has grown. From the follower's thread, and those that claim.
   std::function<void(journal_id)> on_grown = [](journal_id) {};
   // From the shipper's thread, and those that write what is claimed.
@@ -116,6 +117,7 @@ public:
   const recovery_report& recovery() const override { return local_->recovery(); }
 
   buffer_state buffer() const;
+  std::uint64_t log_id() const { return log_id_; } // the same in all processes that share the log
   // Outputs of a partition, where they are to be claimed: see follower.hpp.
   expected<void> claim(std::uint16_t partition);
   void release(std::uint16_t partition);
@@ -134,6 +136,7 @@ private:
   void count(std::uint64_t records, std::uint64_t bytes);
 
   const std::unique_ptr<bus> local_;
+  const std::uint64_t log_id_;
   const broker_link_options options_;
   const char* driver_;
   std::map<journal_id, std::unique_ptr<journal>> journals_;

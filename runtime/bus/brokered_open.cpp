@@ -7,7 +7,6 @@
 #include <charconv>
 #include <filesystem>
 #include <fmt/format.h>
-#include <thread>
 
 namespace finstream {
 
@@ -15,7 +14,6 @@ namespace {
 
 constexpr std::size_t read_messages = 1000;
 constexpr std::size_t read_bytes = 4u << 20;
-constexpr nanoseconds look_again_after = 200 * millisecond;
 constexpr const char* node_table = "node";
 constexpr const char* log_id_key = "log_id";
 
@@ -90,27 +88,19 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
 expected<std::uint64_t> catch_up(bus& local, broker& from, const broker_link_options& options, journal_id id,
                                  std::uint64_t log_id) {
   auto stream = stream_of(options, id);
-  if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
   journal_copy copy{local, id, stream, log_id, *options.time};
   auto applied = copy.catch_up(from);
   if (!applied || !copy.has_begun() || is_followed(options, id)) return applied;
   return copy.give_up().map([&](std::uint64_t given_up) { return *applied + given_up; });
 }
 
-// The log that the streams hold, if there is one. Who does not write events cannot begin one, and waits for it.
+// The log that the streams hold, if there is one. Who does not write events cannot begin one.
 expected<std::optional<found_log>> find_log(broker& from, const broker_link_options& options) {
-  auto& time = *options.time;
-  auto give_up_at = time.monotonic() + options.wait_for_log_ms * millisecond;
-  for (auto said = false;; said = true) {
-    auto found = look(from, options);
-    if (!found || options.writes_events || (*found && (*found)->epoch != 0)) return found;
-    if (time.monotonic() >= give_up_at)
-      return fail(errc::not_found, fmt::format("stream {} of the broker holds no log yet, and it is begun by the "
-                                               "process that writes events: start that one first (--role ingest)",
-                                               options.events_stream));
-    if (!said) log::info("bus", "there is no log on the broker yet; waiting for the process with the role ingest");
-    std::this_thread::sleep_for(std::chrono::nanoseconds{look_again_after});
-  }
+  auto found = look(from, options);
+  if (!found || options.writes_events || (*found && (*found)->epoch != 0)) return found;
+  return fail(errc::not_found, fmt::format("stream {} of the broker holds no log yet: the process with the role ingest "
+                                           "begins it",
+                                           options.events_stream));
 }
 
 } // namespace

@@ -20,8 +20,10 @@ follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& 
   : local_{local}, options_{options}, from_{std::move(from)} {
   for (auto id : journals) {
     auto stream = stream_of(options_, id);
-    lanes_[id].reset(
-      new lane{{}, {local, id, stream, log_id, *options_.time}, {local, id, stream, log_id, options_.how}, nullptr});
+    lanes_[id].reset(new lane{{},
+                              {local, id, stream, log_id, *options_.time},
+                              {local, id, stream, log_id, options_.how, options_.flow},
+                              nullptr});
   }
 }
 

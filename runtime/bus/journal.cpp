@@ -18,7 +18,7 @@ constexpr std::uint8_t compressed_flag = 1, more_follows_flag = 2;
 constexpr std::size_t header_bytes = 14; // version, flags, epoch, events
 constexpr std::size_t most_transaction_bytes = std::size_t{1} << 30;
 constexpr int compression_level = 1; // records are packed already: what more costs is not worth what it saves
-constexpr std::string_view block_type = "block", void_type = "void";
+constexpr std::string_view void_type = "void";
 
 tl::unexpected<failure> damaged(std::string_view why) {
   return fail(errc::corrupt_record,

@@ -72,6 +72,7 @@ std::vector<shown_event> show_events(std::string_view block);
 std::vector<broker_message> to_messages(std::uint64_t number, std::uint64_t log_id, std::string_view block,
                                         std::vector<shown_event> shown, std::size_t max_message_bytes);
 
+inline constexpr std::string_view block_type = "block";
 // Ends an entry whose writer died in the middle: it is void, whatever there is of it.
 broker_message void_message(message_number number, std::uint64_t log_id);
 

@@ -44,7 +44,7 @@ expected<std::uint64_t> journal_copy::catch_up(broker& from) {
     return tl::unexpected{std::move(why)};
   };
   if (!knows_where_)
-    if (auto begun = begin(); !begun) return stop(begun.error());
+    if (auto begun = from.open_stream(stream_).and_then([this] { return begin(); }); !begun) return stop(begun.error());
   while (true) {
     auto messages = from.read(stream_, after_, read_messages, read_bytes);
     if (!messages && messages.error().code == errc::trimmed && std::exchange(checks_, false)) {

@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t batch_bytes = 1u << 20; // of blocks, that are brought to the broker at once
 } // namespace
 
-journal_writer::journal_writer(const bus& local, journal_id id, std::string stream, std::uint64_t log_id, framing how)
-  : local_{local}, id_{id}, stream_{std::move(stream)}, log_id_{log_id}, how_{how} {}
+journal_writer::journal_writer(const bus& local, journal_id id, std::string stream, std::uint64_t log_id, framing how,
+                               flow_rules flow)
+  : local_{local}, id_{id}, stream_{std::move(stream)}, log_id_{log_id}, how_{how}, flow_{std::move(flow)} {}
 
 expected<void> journal_writer::meet(broker& to) {
   met_ = false;
@@ -36,39 +37,52 @@ expected<void> journal_writer::meet(broker& to) {
                 fmt::format("it has {} entries, {} were acknowledged, and only those from {} on are still here; "
                             "restore the broker, or go on with new streams and an empty data directory",
                             has, range->head, range->head + 1));
-  auto ours = !ends->last || ends->last->transaction <= range->head ? expected<bool>{true} : is_ours(to, *ends->last);
-  if (!ours) return tl::unexpected{ours.error()};
-  if (!*ours)
+  found_entry found{true};
+  if (ends->last && ends->last->transaction > range->head) {
+    auto looked = look_at_last(to, *ends->last);
+    if (!looked) return tl::unexpected{looked.error()};
+    found = *looked;
+  }
+  if (!found.is_ours)
     return stop(errc::conflict, fmt::format("its entry {} is not the one that was written here: another node writes to "
                                             "it; let one write, and give the other an empty data directory",
                                             ends->last->transaction));
   last_ = ends->last;
+  begun_bytes_ = ends->last_is_whole ? 0 : found.block_bytes;
   shipped_ = has;
   met_ = true;
   return {};
 }
 
-// Whether the last entry there is the one that is here. All before it were, for each was published behind the one
+// The last entry there and the one that is here. All before it are the same, for each was published behind the one
 // before it.
-expected<bool> journal_writer::is_ours(broker& to, message_number last) const {
+expected<journal_writer::found_entry> journal_writer::look_at_last(broker& to, message_number last) const {
   message_number before{last.transaction - 1, std::numeric_limits<std::uint32_t>::max()};
   auto there = to.read(stream_, before, last.part + std::size_t{1}, most_block_bytes * 4);
   auto here = local_.read(buffer_of(id_.side), id_.partition, last.transaction - 1, 1);
   if (!there) return tl::unexpected{there.error()};
   if (!here) return tl::unexpected{here.error()};
-  if (here->empty()) return false; // begun by another, and not by this one
+  found_entry out;
+  if (here->empty()) return out; // begun by another, and not by this one
   auto& block = here->front().payload;
-  auto is_given_up = block.empty(); // whatever there is of it, if it is not whole
-  std::vector<broker_message> mine;
-  add_messages(mine, last.transaction, block, std::nullopt, to.capabilities().max_message_bytes);
+  auto mine = show_events(block);
+  auto next = mine.begin();
   message_reader reader;
-  for (std::size_t i = 0; i < there->size(); ++i) {
-    auto& x = (*there)[i];
+  for (auto& x : *there) {
     auto whole = reader.add(x);
-    if (whole && *whole) return **whole == block; // whatever the framing was then
-    if (!is_given_up && (i >= mine.size() || mine[i].body != x.body)) return false;
+    if (whole && *whole) return found_entry{**whole == block, block.size()}; // whatever the framing was then
+    if (block.empty()) continue;                                             // given up, whatever there is of it
+    if (x.type == block_type) {
+      if (block.compare(out.block_bytes, x.body.size(), x.body) != 0) return out;
+      out.block_bytes += x.body.size();
+    } else { // some may have been left out
+      next = std::find_if(next, mine.end(), [&](auto& y) { return y.json == x.body; });
+      if (next == mine.end()) return out;
+      ++next;
+    }
   }
-  return true;
+  out.is_ours = true;
+  return out;
 }
 
 expected<published_batch> journal_writer::ship(broker& to, std::uint64_t until) {
@@ -83,7 +97,7 @@ expected<published_batch> journal_writer::ship(broker& to, std::uint64_t until) 
     ++out.entries;
     out.bytes += x.payload.size();
     out.events += events_of_block(x.payload).value_or(0);
-    add_messages(messages, x.offset + 1, x.payload, last_, limit);
+    add_messages(messages, x.offset + 1, x.payload, limit, out);
   }
   if (auto sent = send(to, messages, out.entries); !sent) return tl::unexpected{sent.error()};
   return out;
@@ -97,7 +111,7 @@ expected<published_batch> journal_writer::publish(broker& to, const std::vector<
     ++out.entries;
     out.bytes += x.size();
     out.events += events_of_block(x).value_or(0);
-    add_messages(messages, shipped_ + out.entries, x, last_, limit);
+    add_messages(messages, shipped_ + out.entries, x, limit, out);
   }
   if (auto sent = send(to, messages, out.entries); !sent) return tl::unexpected{sent.error()};
   return out;
@@ -110,18 +124,42 @@ expected<void> journal_writer::send(broker& to, const std::vector<broker_message
   return {};
 }
 
-// Those of an entry that are not in the stream yet.
+// Those of an entry that are not in the stream yet. Of one that was broken off only the rest of its block is sent.
 void journal_writer::add_messages(std::vector<broker_message>& to, std::uint64_t number, const std::string& block,
-                                  std::optional<message_number> last, std::size_t limit) const {
+                                  std::size_t limit, published_batch& count) {
+  auto has_begun = last_ && last_->transaction == number;
+  auto part = has_begun ? last_->part + 1 : 0;
   if (block.empty()) { // what was begun there was given up
-    auto part = last && last->transaction == number ? last->part + 1 : 0;
     to.push_back(void_message({number, part}, log_id_));
     return;
   }
-  std::vector<shown_event> shown;
-  if (how_ == framing::event) shown = show_events(block);
-  for (auto& x : to_messages(number, log_id_, block, std::move(shown), limit))
-    if (!last || x.number > *last) to.push_back(std::move(x));
+  auto rest = std::string_view{block}.substr(has_begun ? begun_bytes_ : 0);
+  auto beside = has_begun || how_ == framing::block ? std::vector<shown_event>{} : shown(block, count);
+  for (auto& x : to_messages(number, log_id_, rest, std::move(beside), limit)) {
+    x.number.part += part;
+    to.push_back(std::move(x));
+  }
+}
+
+// ---- flow
+
+void journal_writer::feel(std::uint64_t waiting_bytes) {
+  if (flow_.policy == overflow_policy::delay) return;
+  is_slow_ = waiting_bytes > (is_slow_ ? flow_.slow_bytes / 2 : flow_.slow_bytes);
+  is_full_ = waiting_bytes > flow_.drop_bytes;
+  if (!is_slow_) seen_.clear();
+}
+
+// For other programs, as many as there is room for.
+std::vector<shown_event> journal_writer::shown(const std::string& block, published_batch& count) {
+  auto out = show_events(block);
+  if (!is_slow_ && !is_full_) return out;
+  auto is_left_out = [&](const shown_event& x) {
+    if (std::find(flow_.types.begin(), flow_.types.end(), x.type) == flow_.types.end()) return false;
+    return is_full_ || seen_[x.type]++ % static_cast<std::uint64_t>(flow_.keep_one_in) != 0;
+  };
+  count.left_out += std::erase_if(out, is_left_out);
+  return out;
 }
 
 } // namespace finstream

@@ -21,7 +21,8 @@ shipper::shipper(bus& local, std::uint64_t log_id, const broker_link_options& op
   chance_.seed(static_cast<std::minstd_rand::result_type>(options.seed + 1));
   for (auto id : journals) {
     auto stream = stream_of(options_, id);
-    auto& in = lanes_.emplace(id, lane{{local, id, stream, log_id, options.how}, stream, 0, 0, {}}).first->second;
+    auto& in =
+      lanes_.emplace(id, lane{{local, id, stream, log_id, options.how, options.flow}, stream, 0, 0, {}}).first->second;
     if (auto range = local_.range(buffer_of(id.side), id.partition)) in.written = range->next, in.shipped = range->head;
     in.unsent = count(id, in.shipped, in.written);
   }
@@ -142,6 +143,7 @@ shipper::amount shipper::count(journal_id id, std::uint64_t from, std::uint64_t 
 expected<bool> shipper::ship(lane& in, std::uint64_t until) {
   if (in.writer.shipped() >= until) return false;
   auto began = options_.time->monotonic();
+  in.writer.feel(unsent_bytes());
   auto done = in.writer.ship(*to_, until);
   if (!done) return tl::unexpected{done.error()};
   done->took = options_.time->monotonic() - began;

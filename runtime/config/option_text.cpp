@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 2> names_of(rounding) { return {"reject",
 constexpr std::array<std::string_view, 3> names_of(raw_capture) { return {"off", "errors", "all"}; }
 constexpr std::array<std::string_view, 4> names_of(bus_driver) { return {"embedded", "redis", "nats", "kafka"}; }
 constexpr std::array<std::string_view, 2> names_of(framing) { return {"block", "event"}; }
+constexpr std::array<std::string_view, 2> names_of(overflow_policy) { return {"delay", "drop"}; }
 constexpr std::array<std::string_view, 2> names_of(compression) { return {"none", "zstd"}; }
 constexpr std::array<std::string_view, 12> names_of(window_kind) {
   return {"by_name", "vwap", "ohlcv",    "ret",          "logret", "vol",

@@ -5,7 +5,7 @@ namespace finstream::option_table {
 
 namespace {
 
-void add_broker(table& out, broker_settings& x, buffer_settings& y) {
+void add_broker(table& out, broker_settings& x, buffer_settings& y, flow_rules& z) {
   add(
     out,
     {
@@ -16,6 +16,11 @@ void add_broker(table& out, broker_settings& x, buffer_settings& y) {
            "The stream of what comes in; of partition 3 it is this and `:3`."),
       text("bus.broker.outputs_stream", x.outputs_stream, text_form::any,
            "The stream of what is made of it: bars, features, signals."),
+      text("bus.broker.work_stream", x.work_stream, text_form::any,
+           "Where processes with a role agree upon who works on which partition."),
+      number("bus.broker.claim_after_ms", x.claim_after_ms, 200, hour_ms,
+             "A process that was not heard of for so long counts as dead: others claim its partitions and finish what "
+             "it had begun."),
       plain("bus.broker.framing", x.framing,
             "block: packed, for FinStream alone. event: before each block, every event of it as one message of JSON, "
             "for other programs."),
@@ -40,6 +45,16 @@ void add_broker(table& out, broker_settings& x, buffer_settings& y) {
              "The longest first pause before a broker that is down is tried again; it doubles, and a random part of "
              "it is waited."),
       number("bus.buffer.retry_max_ms", y.retry_max_ms, 1, hour_ms, "The longest pause."),
+      plain("bus.flow.policy", z.policy,
+            "Of the messages for other programs (framing event) while much waits for the broker. delay: all wait their "
+            "turn. drop: those of `types` are thinned, and then left out, and counted. The log itself is never thinned."),
+      plain("bus.flow.types", z.types,
+            "Which may be left out: tick, bar, quote, end_of_interval, features, signal. Market data only if you name "
+            "it."),
+      number("bus.flow.slow_bytes", z.slow_bytes, 0, 100 * tebibyte,
+             "While more than this waits, until it is half of it, only one in `keep_one_in` of each type is sent."),
+      number("bus.flow.keep_one_in", z.keep_one_in, 1, 1'000'000, "See slow_bytes."),
+      number("bus.flow.drop_bytes", z.drop_bytes, 0, 100 * tebibyte, "While more than this waits, none is sent."),
     });
 }
 
@@ -64,7 +79,7 @@ void add_bus(table& out, bus_settings& x) {
                "Memory for what is not yet sorted to disk. Below 1 MiB the disk is kept busy with tiny files."),
         number("bus.cache_bytes", x.cache_bytes, 0, tebibyte, "Memory for blocks read from disk; 0 keeps none."),
       });
-  add_broker(out, x.broker, x.buffer);
+  add_broker(out, x.broker, x.buffer, x.flow);
 }
 
 } // namespace finstream::option_table

@@ -39,6 +39,8 @@ struct broker_settings {
   std::string url;
   std::string events_stream = "finstream.events";
   std::string outputs_stream = "finstream.outputs";
+  std::string work_stream = "finstream.work";
+  int claim_after_ms = 10'000; // longer than a process that is well is ever held up
   finstream::framing framing = framing::block;
   finstream::compression compression = compression::none;
   int connect_timeout_ms = 2000;
@@ -69,6 +71,7 @@ struct bus_settings {
   std::uint64_t cache_bytes = 8u << 20;
   broker_settings broker;
   buffer_settings buffer;
+  flow_rules flow;
 
   friend bool operator==(const bus_settings&, const bus_settings&) = default;
 };

@@ -21,6 +21,7 @@ finstream_suites(test_bus
          bus_journal:runtime/bus_journal_test.cpp
          bus_brokered:runtime/bus_brokered_test.cpp
          bus_follower:runtime/bus_follower_test.cpp
+         bus_flow:runtime/bus_flow_test.cpp
          ${bus_suites}
          bus_recovery:runtime/bus_recovery_test.cpp
          bus_check:runtime/bus_check_test.cpp

@@ -207,7 +207,6 @@ CAF_TEST(partitions go to and fro between processes while all is written) {
     options.partitions = 2;
     options.writes_events = writes_events;
     options.claims_outputs = true;
-    options.wait_for_log_ms = 10'000;
     directories.push_back(std::make_unique<temp_dir>());
     return must(open_brokered_bus({.directory = directories.back()->path()}, options, "memory"));
   };
