@@ -22,6 +22,8 @@ void appender_state::prepare(node_context* context, std::uint16_t partition) {
   context_ = context;
   partition_ = partition;
   path_ = partition_path(partition, "appender");
+  writes_events_ = context->duties.events;
+  writes_outputs_ = context->works_on(partition);
 }
 
 appender_state::interface::behavior_type appender_state::behavior() {
@@ -47,7 +49,10 @@ appender_state::interface::behavior_type appender_state::behavior() {
     [this](verb::set_aside, const set_aside_ptr& what, const set_aside_listener& from) {
       take(aside{what, from});
     },
-    [this](verb::obey) { take(rules_change{}); },
+    [this](verb::obey) {
+      if (writes_events_) take(rules_change{});
+    },
+    [this](verb::grown) { on_grown(); },
     [this](verb::pulse) { on_pulse(); },
     [this](verb::stop) { self_->quit(); },
     [this](verb::status) { return status(); },
@@ -61,29 +66,14 @@ appender_state::interface::behavior_type appender_state::behavior() {
 void appender_state::recover() {
   written_ = &context_->metrics->log_records(partition_);
   write_seconds_ = &context_->metrics->write_seconds();
-  auto& log = *context_->log;
-  auto must = [&](auto outcome, const char* what) {
-    if (!outcome) throw std::runtime_error(std::string{what} + ": " + outcome.error().message);
-    return std::move(*outcome);
-  };
-  auto range = must(log.range(topic::events, partition_), "the log's range");
-  next_event_ = range.next;
+  auto range = context_->log->range(topic::events, partition_);
+  if (!range) throw std::runtime_error("the log's range: " + range.error().message);
+  next_event_ = range->next;
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
-  if (auto pruned = prune_set_aside(log, partition_); !pruned)
-    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
-  letters_.emplace(context_, partition_);
-  if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
-  // A chunk may have held dead letters alone: their time counts as the log's.
-  auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
-  next_letter_ = letters.next;
-  if (letters.next > letters.head)
-    for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
-      last_log_ts_ = r.log_ts;
-  auto horizon = context_->config->windows.duplicate_horizon_events;
-  memory_.emplace(horizon);
-  if (!planted(fault::memory_is_not_recovered))
-    remember_events(where_memory_begins(range.head, range.next, horizon), range.next);
+  if (!writes_events_) return become_ready();
+  recover_events(*range);
+  expect_windows();
   // That the node has started is said once. The successor of an appender that crashed has nothing to say: its feeds
   // have gone on and hold what was not confirmed, so nothing was missed, and the bars must not claim it.
   if (context_->figures->rules_said.at(partition_) == 0) {
@@ -199,7 +189,7 @@ bool appender_state::write(part& x) {
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
   last_part_[x.what->feed] = {x.what->sender, x.number};
-  if (x.fresh) context_->figures->events += x.fresh->rows.size();
+  if (x.fresh) context_->figures->events += x.fresh->rows.size(), expect_windows();
   context_->figures->dead_letters += x.what->dead_letters.size();
   letters_->on_written();
   remember(std::move(entries), offsets);
@@ -208,6 +198,8 @@ bool appender_state::write(part& x) {
 }
 
 bool appender_state::write(result& x) {
+  if (!writes_events_)
+    for (auto& step : x.what->steps) last_log_ts_ = std::max(last_log_ts_, step.log_ts);
   if (!x.output) x.output = derived_->take(*x.what);
   transaction tx;
   derived_->add_to(tx, *x.output, last_log_ts_);
@@ -320,17 +312,19 @@ timestamp appender_state::next_log_ts() {
 void appender_state::try_again() {
   if (planted(fault::retries_blindly)) return write_pending();
   auto& log = *context_->log;
-  if (!ends_at(log, topic::events, partition_, next_event_) ||
-      !ends_at(log, topic::dead_letters, partition_, next_letter_) || !derived_->agrees_with_log())
+  auto events_agree = !writes_events_ || (ends_at(log, topic::events, partition_, next_event_) &&
+                                          ends_at(log, topic::dead_letters, partition_, next_letter_));
+  if (!events_agree || (writes_outputs_ && !derived_->agrees_with_log()))
     throw std::runtime_error("a write that failed is in the log after all: going on from what it holds");
   write_pending();
 }
 
 void appender_state::on_pulse() {
   if (stalled_) return try_again();
+  trim_what_is_followed();
   auto interval = context_->config->windows.clock_interval_ms;
   self_->delayed_send(self_, std::chrono::milliseconds{interval}, verb::pulse_v);
-  if (open_windows_ && context_->time->now() - last_log_ts_ >= interval * millisecond) take(time_passed{});
+  if (is_time_to_pass() && context_->time->now() - last_log_ts_ >= interval * millisecond) take(time_passed{});
 }
 
 // ---- reading

@@ -4,6 +4,9 @@
 //
 // When the log cannot be written (disk full), it keeps what it has been given, in order, and tries again: no credit
 // goes back, so the feeds come to wait. Nothing is dropped and nothing is acknowledged.
+//
+// Where several processes share a log, this one may write a side of the partition or none; of what it does not write it
+// tells its readers when it has come.
 #pragma once
 
 #include "actors/context.hpp"
@@ -72,6 +75,7 @@ private:
   };
 
   void recover();
+  void recover_events(const log_range& range);
   void become_ready();
   std::uint64_t where_memory_begins(std::uint64_t head, std::uint64_t next, std::uint64_t horizon) const;
   void remember_events(std::uint64_t from, std::uint64_t to);
@@ -80,6 +84,8 @@ private:
   void on_pull(std::uint64_t offset, entry_reader reader);
   void on_pull(derived_topic where, std::uint64_t offset, derived_reader reader);
   void on_pulse();
+  void on_grown();
+  void trim_what_is_followed();
   void try_again();
   void take(work what);
   void write_pending();
@@ -97,6 +103,8 @@ private:
   bool write_mark(record_kind kind, const stage_rules& rules);
   bool put(transaction tx, std::vector<std::uint64_t>& offsets);
   timestamp next_log_ts();
+  void expect_windows();
+  bool is_time_to_pass() const;
   void remember(std::vector<std::shared_ptr<log_entry>> entries, const std::vector<std::uint64_t>& offsets);
   void serve_readers();
   batch_ptr without_duplicates(const batch_ptr& events);
@@ -117,6 +125,10 @@ private:
   std::map<std::string, std::uint64_t> answered_; // by model: all before it in topic features is dealt with
   timestamp last_log_ts_ = earliest;
   bool open_windows_ = false;
+  timestamp windows_are_closed_at_ = earliest; // at the latest; where another process works on them
+  bool writes_events_ = true, writes_outputs_ = true;
+  bool said_not_to_write_letters_ = false;
+  timestamp trimmed_at_ = earliest;                // by what another process has written
   std::deque<log_entry_ptr> recent_;               // the last entries, without holes
   std::uint64_t next_event_ = 0, next_letter_ = 0; // where their topics end, as far as this actor knows
   std::vector<waiting_for_entries> readers_;

@@ -1,9 +1,11 @@
 // What of a partition is set aside: records at which a stage crashes, the appender's own look back over the log among
 // them, and rows that a store refuses.
 #include "actors/appender.hpp"
+#include "messages/planted.hpp"
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace finstream {
 
@@ -17,6 +19,24 @@ template <class T> T must(expected<T> outcome, const char* what) {
   return std::move(*outcome);
 }
 } // namespace
+
+void appender_state::recover_events(const log_range& range) {
+  auto& log = *context_->log;
+  if (auto pruned = prune_set_aside(log, partition_); !pruned)
+    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
+  letters_.emplace(context_, partition_);
+  if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
+  // A chunk may have held dead letters alone: their time counts as the log's.
+  auto letters = must(log.range(topic::dead_letters, partition_), "the dead letters' range");
+  next_letter_ = letters.next;
+  if (letters.next > letters.head)
+    for (auto& r : must(log.read(topic::dead_letters, partition_, letters.next - 1, 1), "the last dead letter"))
+      last_log_ts_ = r.log_ts;
+  auto horizon = context_->config->windows.duplicate_horizon_events;
+  memory_.emplace(horizon);
+  if (!planted(fault::memory_is_not_recovered))
+    remember_events(where_memory_begins(range.head, range.next, horizon), range.next);
+}
 
 // Offsets count what says no event, too: the passing of time, words of sources. So the last `horizon` events may begin
 // further back than as many offsets.
@@ -79,6 +99,14 @@ bool appender_state::write(aside& x) {
   auto answer = [&](bool done) {
     return x.from ? self_->send(x.from, verb::set_aside_v, what.key, done) : void(), true;
   };
+  if (!writes_events_) {
+    if (!std::exchange(said_not_to_write_letters_, true))
+      log::error(path_,
+                 "{} is not set aside: its dead letter would be written by the process with the role ingest. "
+                 "Give that one this role, too, until it is in",
+                 what.letter.reason);
+    return what.from ? answer(false) : true; // a store asks again
+  }
   if (what.from && what.letter.cause_offset < derived_->dealt_with()) {
     log::error(path_, "the record at offset {} crashes its stage, and what it gave is in the log: it is not set aside",
                what.letter.cause_offset);

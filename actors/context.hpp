@@ -29,6 +29,7 @@ struct node_figures {
   std::atomic<std::uint64_t> dead_letters{0}; // late events included
   std::atomic<int> partitions_recovered{0};   // appenders that have read their log's end
   std::atomic<int> partitions_caught_up{0};   // windows that have reached their log's end since they started
+  std::array<std::atomic<bool>, most_partitions> claimed{};             // by this process, where partitions are shared
   std::array<std::atomic<std::uint64_t>, most_partitions> rules_said{}; // which rules each log was told; 0: none yet
   std::array<std::atomic<std::uint64_t>, most_partitions> checkpoint_bytes{}; // of each partition's last one
   std::array<std::atomic<std::uint64_t>, most_partitions> looked_at{}; // by each window: the next record it will see
@@ -56,6 +57,13 @@ private:
   std::uint64_t number_ = 0;
 };
 
+// What this process writes, where several share a log; a node alone writes all of it.
+struct node_duties {
+  bool events = true;             // else they are another process's
+  bool outputs = true;            // of partitions: those of all, or
+  bool claims_partitions = false; // of those that it has claimed
+};
+
 struct node_context {
   const settings* config = nullptr;
   bus* log = nullptr;
@@ -69,6 +77,16 @@ struct node_context {
   std::string feeds_directory; // where the feeds we ship are: looked in before PATH
   std::string version;
   std::uint64_t config_hash = 0; // of what decides bars
+  node_duties duties;
+
+  bool works_on(std::uint16_t partition) const {
+    return duties.outputs && (!duties.claims_partitions || figures->claimed.at(partition));
+  }
+  int partitions_at_work() const {
+    int out = 0;
+    for (int p = 0; p < config->partitions; ++p) out += works_on(static_cast<std::uint16_t>(p)) ? 1 : 0;
+    return out;
+  }
 };
 
 inline std::string partition_path(std::uint16_t partition, const char* child) {

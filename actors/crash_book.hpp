@@ -34,6 +34,7 @@ public:
   }
   void note(std::uint16_t partition, crash what) {
     std::lock_guard lock{mutex_};
+    ++crashes_[what.stage];
     auto& last = last_[partition];
     if (last.times != 0 && last.offset == what.offset && last.stage == what.stage)
       what.times += last.times, what.first = last.first;
@@ -46,6 +47,11 @@ public:
     if (times <= 0 || at == last_.end() || at->second.times < static_cast<std::uint32_t>(times)) return std::nullopt;
     return at->second;
   }
+  std::uint64_t crashes_of(line_stage stage) const { // all told
+    std::lock_guard lock{mutex_};
+    auto at = crashes_.find(stage);
+    return at == crashes_.end() ? 0 : at->second;
+  }
   void forget(std::uint16_t partition) {
     std::lock_guard lock{mutex_};
     last_.erase(partition);
@@ -54,6 +60,7 @@ public:
 private:
   mutable std::mutex mutex_;
   std::map<std::uint16_t, crash> last_;
+  std::map<line_stage, std::uint64_t> crashes_;
 };
 
 } // namespace finstream

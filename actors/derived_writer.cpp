@@ -14,6 +14,11 @@ derived_writer::derived_writer(node_context* context, std::uint16_t partition)
     vectors_{context->metrics->feature_vectors(partition)} {}
 
 expected<void> derived_writer::recover() {
+  if (auto known = find_ends(); !known) return known;
+  return trimmer_.recover();
+}
+
+expected<void> derived_writer::find_ends() {
   auto& log = *context_->log;
   for (auto where : derived_topics) {
     auto range = log.range(topic_of(where), partition_);
@@ -26,7 +31,17 @@ expected<void> derived_writer::recover() {
   auto saved = log.get(stage_table, dealt_with_key(partition_));
   if (!saved) return tl::unexpected{saved.error()};
   if (*saved) dealt_with_ = offset_from_text(**saved);
-  return trimmer_.recover();
+  return {};
+}
+
+// What is recent is with that process alone: readers are told to read the log.
+expected<std::uint64_t> derived_writer::follow() {
+  return find_ends().map([this] { return dealt_with_; });
+}
+
+void derived_writer::trim(timestamp now) {
+  auto trimmed = trimmer_.recover().and_then([&] { return trimmer_.trim(now); });
+  if (!trimmed) log::warning(path_, "what is no longer to be kept cannot be trimmed: {}", trimmed.error().message);
 }
 
 derived_writer::output derived_writer::take(stage_result& result) const {

@@ -42,6 +42,9 @@ public:
   // The transaction holds nothing else; `log_ts` is the log's last.
   void add_to(transaction& tx, const output& what, timestamp log_ts);
   void on_written(const output& what, const std::vector<std::uint64_t>& offsets);
+  // Where another process writes it: what it has written so far. Answers dealt_with().
+  expected<std::uint64_t> follow();
+  void trim(timestamp now); // likewise: by the bases that it has written
   // Whether the log holds what this knows of, and nothing beyond: a write that failed may be there all the same.
   bool agrees_with_log() const;
 
@@ -60,6 +63,7 @@ private:
     metrics::counter* rows = nullptr;
   };
 
+  expected<void> find_ends();
   const topic_state& at(derived_topic where) const { return topics_[static_cast<std::size_t>(where)]; }
   void count(const derived& item);
   void count_bar(const bar& x);

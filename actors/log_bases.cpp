@@ -132,7 +132,11 @@ expected<void> log_trimmer::on_written() {
   if (!added_) return {};
   auto [slot, base] = *std::exchange(added_, std::nullopt);
   kept_.put(slot, base);
-  auto cut = kept_.newest_to_cut_at(base.log_ts);
+  return trim(base.log_ts);
+}
+
+expected<void> log_trimmer::trim(timestamp now) {
+  auto cut = kept_.newest_to_cut_at(now);
   if (!cut) return {};
   if (auto trimmed = log_.trim(topic::events, partition_, cut->offset); !trimmed)
     return tl::unexpected{trimmed.error()};

@@ -33,6 +33,8 @@ public:
   void add_base(transaction& tx, timestamp log_ts, std::uint64_t dealt_with, const stage_states& states);
   // The transaction is in the log. Errors: those of bus::trim().
   expected<void> on_written();
+  // Where another process writes: up to where the bases allow. Errors: likewise.
+  expected<void> trim(timestamp now);
 
 private:
   bus& log_;

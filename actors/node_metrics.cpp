@@ -35,8 +35,12 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   features_update_seconds(), inference_seconds("rules");
   lateness_seconds(), write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
   cpu_seconds(), resident_bytes(), log_bytes(), written_bytes(), appended_bytes();
-  for (auto* type : {"events", "outputs"}) published(type), publish_latency_ms(type), serialize_bytes(type);
+  for (auto* type : {"events", "outputs"})
+    published(type), publish_latency_ms(type), serialize_bytes(type), dropped(type);
+  for (auto* stage : {"window", "features", "inference"}) stream_consumer_errors("events", stage);
+  stream_consumer_errors("outputs", "postgres");
   set_buffer({}, {});
+  partitions_at_work();
   in_
     .make_gauge("g6_stream_event_schema_hash_info", "Hash of the schemas of all events; the value is 1.", {"hash"},
                 {schema_hash})
@@ -215,6 +219,20 @@ counter& node_metrics::published(const std::string& type) {
   return in_.make_counter("g6_stream_publish_total", "Events that the broker has acknowledged, by side of the log.",
                           {"type"}, {type});
 }
+counter& node_metrics::dropped(const std::string& type) {
+  return in_.make_counter("g6_stream_dropped_total",
+                          "Messages for other programs that were left out, by the rules of bus.flow; never of the log.",
+                          {"type", "reason"}, {type, "overflow"});
+}
+gauge& node_metrics::stream_consumer_lag_seconds(const std::string& type, const std::string& consumer) {
+  return in_.make_gauge("g6_stream_consumer_lag_seconds",
+                        "How long the oldest record has waited that the consumer has not dealt with.",
+                        {"type", "consumer"}, {type, consumer});
+}
+counter& node_metrics::stream_consumer_errors(const std::string& type, const std::string& consumer) {
+  return in_.make_counter("g6_stream_consumer_errors_total", "Times the consumer failed at what it was given.",
+                          {"type", "consumer"}, {type, consumer});
+}
 histogram& node_metrics::publish_latency_ms(const std::string& type) {
   return in_.make_histogram("g6_stream_publish_latency_ms", "How long the broker took for one batch.",
                             latency_bounds_ms(), {"type"}, {type});
@@ -234,6 +252,11 @@ void node_metrics::set_buffer(const buffer_state& x, timestamp now) {
   set("finstream_buffer_bytes", "Their bytes.", static_cast<double>(x.bytes));
   set("finstream_buffer_oldest_seconds", "For how long the oldest of them has waited.",
       x.oldest ? static_cast<double>(now - *x.oldest) / 1e9 : 0);
+}
+
+gauge& node_metrics::partitions_at_work() {
+  return in_.make_gauge("finstream_partitions_at_work",
+                        "Partitions that this process makes bars, features and signals of.");
 }
 
 } // namespace finstream

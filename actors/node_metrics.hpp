@@ -49,6 +49,8 @@ public:
   metrics::gauge& owed_windows();
   metrics::gauge& open_windows(int partition);
   metrics::gauge& consumer_lag_ms(int partition);
+  metrics::gauge& stream_consumer_lag_seconds(const std::string& type, const std::string& consumer);
+  metrics::counter& stream_consumer_errors(const std::string& type, const std::string& consumer);
   metrics::gauge& store_lag_items(const std::string& store);
   metrics::histogram& store_write_seconds(const std::string& store);
   metrics::histogram& write_seconds();
@@ -64,9 +66,11 @@ public:
   metrics::gauge& appended_bytes();
   // Of a log on a broker; `type` is the side of the journal.
   metrics::counter& published(const std::string& type);
+  metrics::counter& dropped(const std::string& type);
   metrics::histogram& publish_latency_ms(const std::string& type);
   metrics::histogram& serialize_bytes(const std::string& type);
   void set_buffer(const buffer_state& x, timestamp now);
+  metrics::gauge& partitions_at_work();
 
 private:
   metrics::registry& in_;

@@ -19,9 +19,9 @@ http_response answer_readiness(const node_context& node) {
   if (recovered < partitions)
     return problem(503, errc::overloaded,
                    fmt::format("{} of {} partitions have read their log's end", recovered, partitions));
-  if (caught_up < partitions)
+  if (auto at_work = node.partitions_at_work(); caught_up < at_work)
     return problem(503, errc::overloaded,
-                   fmt::format("{} of {} partitions have caught up with their log", caught_up, partitions));
+                   fmt::format("{} of {} partitions have caught up with their log", caught_up, at_work));
   return {200, "application/json", "{\"status\":\"ready\"}\n"};
 }
 

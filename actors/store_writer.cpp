@@ -229,6 +229,7 @@ expected<void> store_writer_state::commit(const std::vector<stream>& reached) {
 void store_writer_state::note_failure(const failure& why) {
   ++failures_;
   context_->metrics->errors(store_name_, std::string{to_string(why.code)}).add();
+  context_->metrics->stream_consumer_errors("outputs", store_name_).add();
   if (why.message == last_failure_) return; // said already
   last_failure_ = why.message;
   log::error(path_, "{}; the log keeps what is to come, and it is tried again", why.message);

@@ -22,10 +22,10 @@
 #include <caf/event_based_actor.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <fstream>
+#include <fmt/format.h>
 #include <random>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace finstream {
@@ -71,12 +71,14 @@ supervised_child partition_child(node_context* context, std::uint16_t partition)
        return caf::actor_cast<caf::actor>(spawn_metered<appender_state, caf::detached>(
          system, *context->where, path, [=](appender_state& state) { state.prepare(context, partition); }));
      }});
+  auto following = plan; // where another process works on it
   add_stage<inference_state>(plan, context, partition);
   add_stage<features_state>(plan, context, partition);
   add_stage<window_state>(plan, context, partition);
-  return {
-    {std::to_string(partition), restart_kind::permanent, patience},
-    [=](caf::actor_system& system, const std::string& path) { return spawn_supervisor(system, context, path, plan); }};
+  return {{std::to_string(partition), restart_kind::permanent, patience},
+          [=](caf::actor_system& system, const std::string& path) {
+            return spawn_supervisor(system, context, path, context->works_on(partition) ? plan : following);
+          }};
 }
 
 // Reads and decodes much of the log at times: on a thread of its own.
@@ -116,6 +118,14 @@ supervised_child postgres_child(node_context* context) {
     }};
 }
 
+supervised_child work_child(node_context* context, work_sharing sharing) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  return {{"work", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+            return caf::actor_cast<caf::actor>(spawn_metered<work_keeper_state, caf::detached>(
+              system, *context->where, path, [=](work_keeper_state& state) { state.prepare(context, sharing); }));
+          }};
+}
+
 supervised_child model_child(node_context* context, served_model* model) {
   auto patience = model->deadline + context->config->supervisor.stop_timeout_ms * millisecond;
   return {{model->what->name(), restart_kind::permanent, patience},
@@ -141,11 +151,12 @@ supervised_child branch(node_context* context, const std::string& id, std::vecto
 
 } // namespace
 
-node::node(settings config)
-  : config_{std::move(config)}, metrics_{registry_, std::string{to_string(config_.bus.type)}} {}
+node::node(settings config, const std::optional<role_set>& roles)
+  : config_{std::move(config)}, roles_{roles}, metrics_{registry_, std::string{to_string(config_.bus.type)}} {}
 
-expected<std::unique_ptr<node>> node::start(settings config, const std::string& program_directory) {
-  std::unique_ptr<node> out{new node{std::move(config)}};
+expected<std::unique_ptr<node>> node::start(settings config, const std::string& program_directory,
+                                            const std::optional<role_set>& roles) {
+  std::unique_ptr<node> out{new node{std::move(config), roles}};
   if (auto opened = out->open(program_directory); !opened) return tl::unexpected{opened.error()};
   out->spawn_tree();
   return out;
@@ -155,7 +166,7 @@ expected<void> node::open(const std::string& program_directory) {
   auto rules = make_stage_rules(config_);
   if (!rules) return tl::unexpected{rules.error()};
   context_.seed = std::random_device{}();
-  auto opened = open_node_log(config_, context_.seed, link_callbacks());
+  auto opened = open_node_log(config_, context_.seed, link_callbacks(), roles_);
   if (!opened) return tl::unexpected{opened.error()};
   log_ = std::move(opened->log);
   on_broker_ = opened->on_broker;
@@ -166,9 +177,11 @@ expected<void> node::open(const std::string& program_directory) {
   if (gateway.enabled)
     if (auto free = try_to_listen(gateway.address, static_cast<std::uint16_t>(gateway.port)); !free)
       return fail(free.error().code, free.error().message + " (gateway.address, gateway.port)");
-  auto models = open_models(config_, context_.seed);
-  if (!models) return tl::unexpected{models.error()};
-  models_ = std::move(*models);
+  if (has(role::ingest)) { // what a model says is written beside the events
+    auto models = open_models(config_, context_.seed);
+    if (!models) return tl::unexpected{models.error()};
+    models_ = std::move(*models);
+  }
   if (auto fit = check_features(models_, *rules); !fit) return fit;
   context_.config = &config_;
   context_.log = log_.get();
@@ -182,6 +195,7 @@ expected<void> node::open(const std::string& program_directory) {
   context_.feeds_directory = program_directory;
   context_.version = FINSTREAM_VERSION;
   context_.config_hash = semantic_hash(config_);
+  context_.duties = {has(role::ingest), !roles_ || roles_->works(), roles_.has_value()};
   std::vector<std::string> feeds, providers;
   for (auto& feed : config_.feeds) feeds.push_back(feed.name);
   for (auto& provider : config_.providers) providers.push_back(provider.name);
@@ -192,7 +206,7 @@ expected<void> node::open(const std::string& program_directory) {
   return {};
 }
 
-// Called on the thread that speaks to the broker.
+// Called on the threads that speak to the broker.
 broker_link_options node::link_callbacks() {
   broker_link_options out;
   out.on_change = [this](const link_change& x) {
@@ -200,13 +214,25 @@ broker_link_options node::link_callbacks() {
     if (auto hub = where_.find_as<hub_actor>("/hub"))
       caf::anon_send(hub, sys_event{kind, system_clock().now(), "/bus", x.message});
   };
+  out.on_grown = [this](journal_id x) {
+    if (auto appender = where_.find_as<appender_actor>(partition_path(x.partition, "appender")))
+      caf::anon_send(appender, verb::grown_v);
+  };
   out.on_published = [this](const published_batch& x) {
     auto type = std::string{to_string(x.side)};
     metrics_.published(type).add(x.events);
+    metrics_.dropped(type).add(x.left_out);
     metrics_.publish_latency_ms(type).observe(static_cast<double>(x.took) / 1e6);
     metrics_.serialize_bytes(type).observe(static_cast<double>(x.bytes) / static_cast<double>(x.entries));
   };
   return out;
+}
+
+work_sharing node::sharing() const {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return {on_broker_, [bus = config_.bus] { return open_broker(bus); }, config_.bus.broker.work_stream,
+          fmt::format("{}/{}", host.data(), getpid()), config_.bus.broker.claim_after_ms * millisecond};
 }
 
 void node::spawn_tree() {
@@ -226,8 +252,10 @@ void node::spawn_tree() {
   std::vector<supervised_child> partitions, pacers, feeds;
   for (int p = 0; p < config_.partitions; ++p)
     partitions.push_back(partition_child(context, static_cast<std::uint16_t>(p)));
-  for (auto& provider : config_.providers) pacers.push_back(pacer_child(context, &provider));
-  for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
+  if (has(role::ingest)) {
+    for (auto& provider : config_.providers) pacers.push_back(pacer_child(context, &provider));
+    for (auto& feed : config_.feeds) feeds.push_back(feed_child(context, &feed));
+  }
 
   // Started in this order, stopped in reverse: feeds first, so that all they said is in the log; the log's writers
   // after them.
@@ -237,7 +265,7 @@ void node::spawn_tree() {
   // Consumers read the log alone: they are the last to stop, when all others have written what they had.
   std::vector<supervised_child> consumers, askers;
   for (auto& model : models_) askers.push_back(model_child(context, model.get()));
-  if (config_.stores.postgres.enabled) consumers.push_back(postgres_child(context));
+  if (config_.stores.postgres.enabled && has(role::store)) consumers.push_back(postgres_child(context));
   if (!askers.empty()) consumers.push_back(branch(context, "models", std::move(askers), plan.max_restarts));
   if (!consumers.empty())
     plan.children.push_back(branch(context, "consumers", std::move(consumers), plan.max_restarts));
@@ -247,10 +275,13 @@ void node::spawn_tree() {
        return caf::actor_cast<caf::actor>(spawn_metered<job_keeper_state, caf::detached>(
          system, *context->where, path, [=](job_keeper_state& state) { state.prepare(context); }));
      }});
+  if (context->duties.outputs && context->duties.claims_partitions)
+    plan.children.push_back(work_child(context, sharing()));
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));
-  plan.children.push_back(branch(context, "lanes", {backfill_child(context)}, plan.max_restarts));
+  if (has(role::ingest))
+    plan.children.push_back(branch(context, "lanes", {backfill_child(context)}, plan.max_restarts));
   plan.children.push_back({{"hub", restart_kind::permanent, patience},
                            [=, links = links_](caf::actor_system& system, const std::string& path) {
                              return caf::actor_cast<caf::actor>(
@@ -277,28 +308,6 @@ void node::spawn_tree() {
       self->quit();
     });
     return {[](caf::unit_t) {}};
-  });
-}
-
-void node::measure_process() {
-  registry_.before_exposition([this, &cpu = metrics_.cpu_seconds(), &memory = metrics_.resident_bytes(),
-                               &disk = metrics_.log_bytes(), &written = metrics_.written_bytes(),
-                               &appended = metrics_.appended_bytes(), &clients = metrics_.clients()] {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    auto seconds = [](const timeval& t) {
-      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-    };
-    cpu.set(seconds(usage.ru_utime) + seconds(usage.ru_stime));
-    std::uint64_t pages = 0, resident = 0;
-    std::ifstream{"/proc/self/statm"} >> pages >> resident;
-    memory.set(static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)));
-    auto s = log_->statistics();
-    disk.set(static_cast<double>(s.bytes_on_disk));
-    written.set(static_cast<double>(s.bytes_written));
-    appended.set(static_cast<double>(s.bytes_appended));
-    clients.set(static_cast<double>(links_->count()));
-    if (on_broker_ != nullptr) metrics_.set_buffer(on_broker_->buffer(), system_clock().now());
   });
 }
 

@@ -5,13 +5,16 @@
 #include "actors/context.hpp"
 #include "actors/hub.hpp"
 #include "actors/model_asker.hpp"
+#include "actors/work_keeper.hpp"
 #include "runtime/bus/brokered_bus.hpp"
+#include "runtime/config/roles.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
 #include <atomic>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -25,8 +28,10 @@ struct node_status {
 
 class node {
 public:
-  // Errors: config_invalid, locked, incompatible, corrupt_record, io_failure.
-  static expected<std::unique_ptr<node>> start(settings config, const std::string& program_directory);
+  // With roles it shares its log with other processes, and does that part of the work. Errors: config_invalid, locked,
+  // incompatible, corrupt_record, io_failure, and those of open_node_log().
+  static expected<std::unique_ptr<node>> start(settings config, const std::string& program_directory,
+                                               const std::optional<role_set>& roles = std::nullopt);
   ~node();
 
   // The file of rules may have changed: what it says holds from here on. Errors: config_invalid, and all stays as it
@@ -38,19 +43,23 @@ public:
   const recovery_report& recovery() const { return log_->recovery(); }
 
 private:
-  explicit node(settings config);
+  node(settings config, const std::optional<role_set>& roles);
+  bool has(role x) const { return !roles_ || roles_->has(x); }
   expected<void> open(const std::string& program_directory);
   broker_link_options link_callbacks();
+  work_sharing sharing() const;
   void spawn_tree();
   void measure_process();
+  void measure_consumers();
   bool has_ended(nanoseconds patience) const;
 
   settings config_;
+  const std::optional<role_set> roles_; // nothing: it does all of it, alone
   metrics::registry registry_;
   node_metrics metrics_;
   directory where_;
   std::unique_ptr<bus> log_; // after what its callbacks use
-  const brokered_bus* on_broker_ = nullptr;
+  brokered_bus* on_broker_ = nullptr;
   std::vector<std::unique_ptr<served_model>> models_;
   node_figures figures_;
   rules_in_force rules_;
@@ -59,6 +68,7 @@ private:
   std::shared_ptr<std::atomic<int>> port_ = std::make_shared<std::atomic<int>>(0);
   std::shared_future<void> ended_; // the root supervisor's end
   metrics::histogram* lag_ = nullptr;
+  std::map<line_stage, std::uint64_t> crashes_told_; // by the metric
   caf::actor_system_config actors_config_;
   std::unique_ptr<caf::actor_system> actors_;
   caf::actor root_;

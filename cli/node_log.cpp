@@ -1,9 +1,13 @@
 #include "cli/node_log.hpp"
 
 #include "runtime/config/options.hpp"
+#include "runtime/log/log.hpp"
 
+#include <chrono>
+#include <csignal>
 #include <fmt/format.h>
 #include <random>
+#include <thread>
 
 namespace finstream {
 
@@ -11,6 +15,8 @@ namespace {
 
 constexpr const char* node_table = "node";
 constexpr const char* driver_key = "bus_type";
+constexpr nanoseconds begin_patience = 30 * second; // for another process to begin the log
+constexpr nanoseconds look_again_after = 200 * millisecond;
 
 // A log on a broker and one of this machine alone differ in what their directory holds.
 expected<void> hold_driver(bus& log, bus_driver driver) {
@@ -29,6 +35,26 @@ expected<void> hold_driver(bus& log, bus_driver driver) {
   return log.write(std::move(tx)).map([](const receipt&) {});
 }
 
+bool is_told_to_stop() {
+  sigset_t waiting;
+  sigpending(&waiting);
+  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
+}
+
+expected<std::unique_ptr<brokered_bus>> open_when_begun(const embedded_bus_options& local,
+                                                        const broker_link_options& link, const char* driver) {
+  auto give_up_at = system_clock().monotonic() + begin_patience;
+  for (auto said = false;; said = true) {
+    auto opened = open_brokered_bus(local, link, driver);
+    if (opened || opened.error().code != errc::not_found || system_clock().monotonic() > give_up_at) return opened;
+    if (is_told_to_stop()) return fail(errc::stopped, "told to stop before there was a log");
+    if (!said)
+      log::info("node", "there is no log on the broker yet; waiting {} s for the process with the role ingest",
+                begin_patience / second);
+    std::this_thread::sleep_for(std::chrono::nanoseconds{look_again_after});
+  }
+}
+
 } // namespace
 
 expected<std::unique_ptr<broker>> open_broker(const bus_settings& config) {
@@ -45,7 +71,11 @@ expected<std::unique_ptr<broker>> open_broker(const bus_settings& config) {
   stop_on_bug("the embedded log has no broker");
 }
 
-expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link) {
+expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link,
+                                 const std::optional<role_set>& roles) {
+  if (roles && config.bus.type == bus_driver::embedded)
+    return fail(errc::config_invalid, "roles are for processes that share a log on a broker: set bus.type to redis or "
+                                      "nats, or leave out --role");
   embedded_bus_options local;
   local.directory = config.data_directory;
   local.level = config.bus.level;
@@ -66,6 +96,7 @@ expected<node_log> open_node_log(const settings& config, std::uint64_t seed, bro
     link.partitions = config.partitions;
     link.how = x.framing;
     link.packed = x.compression;
+    link.flow = config.bus.flow;
     link.acknowledge_timeout_ms = x.acknowledge_timeout_ms;
     link.keep_entries = x.keep_entries;
     link.buffer_max_bytes = y.max_bytes;
@@ -75,7 +106,9 @@ expected<node_log> open_node_log(const settings& config, std::uint64_t seed, bro
     link.retry_max_ms = y.retry_max_ms;
     link.seed = seed;
     link.new_log_id = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
-    auto opened = open_brokered_bus(local, std::move(link), to_string(config.bus.type).data());
+    link.writes_events = !roles || roles->has(role::ingest);
+    link.claims_outputs = roles.has_value();
+    auto opened = open_when_begun(local, link, to_string(config.bus.type).data());
     if (!opened) return tl::unexpected{opened.error()};
     out.on_broker = opened->get();
     out.log = std::move(*opened);

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <fmt/core.h>
@@ -26,10 +27,43 @@ void read_rules_again(node& live) {
     log::info("config", "the rules are read again, and hold from here on");
 }
 
-int run(const std::string& path) {
+struct run_options {
+  std::string config, roles, data, listen;
+};
+
+// "127.0.0.1:8080" or "8080".
+expected<void> listen_at(const std::string& where, gateway_settings& out) {
+  auto colon = where.rfind(':');
+  if (colon != std::string::npos) out.address = where.substr(0, colon);
+  auto text = where.substr(colon == std::string::npos ? 0 : colon + 1);
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), out.port);
+  if (code != std::errc{} || end != text.data() + text.size() || out.port < 0 || out.port > 65'535)
+    return fail(errc::invalid_argument, "--listen " + where + ": say [ADDRESS:]PORT, such as 127.0.0.1:8080");
+  out.enabled = true;
+  return {};
+}
+
+// What the command line says over the file.
+expected<std::optional<role_set>> apply(const run_options& o, settings& config) {
+  std::optional<role_set> roles;
+  if (!o.roles.empty()) {
+    auto named = role_set::parse(o.roles);
+    if (!named) return tl::unexpected{named.error()};
+    roles = *named;
+    if (!roles->has(role::gateway)) config.gateway.enabled = false;
+  }
+  if (!o.data.empty()) config.data_directory = o.data;
+  if (!o.listen.empty())
+    if (auto heard = listen_at(o.listen, config.gateway); !heard) return tl::unexpected{heard.error()};
+  return roles;
+}
+
+int run(const run_options& o) {
   std::vector<std::string> notes;
-  auto config = settings_from(path, &notes);
+  auto config = settings_from(o.config, &notes);
   if (!config) return report(config.error());
+  auto roles = apply(o, *config);
+  if (!roles) return report(roles.error());
   log::start({config->log.level, config->log.json});
   // Blocked before the first thread starts, so that every thread leaves them to this one.
   sigset_t signals;
@@ -38,7 +72,7 @@ int run(const std::string& path) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  auto started = node::start(*config, feeds_directory());
+  auto started = node::start(*config, feeds_directory(), *roles);
   if (!started) {
     log::stop();
     return report(started.error());
@@ -47,6 +81,7 @@ int run(const std::string& path) {
   log::info("node", "{} {} runs: {}, {}, data in {}, durability {}", config->node_name, FINSTREAM_VERSION,
             counted(static_cast<std::size_t>(config->partitions), "partition"), counted(config->feeds.size(), "feed"),
             config->data_directory, to_string(config->bus.level));
+  if (*roles) log::info("node", "of the roles this process has {}", (*roles)->text());
   for (auto& note : notes) log::warning("config", "{}", note);
   for (auto& note : live.recovery().notes) log::warning("node", "{}", note);
 
@@ -90,11 +125,21 @@ int run(const std::string& path) {
 } // namespace
 
 void add_run(CLI::App& app, chosen_command& chosen) {
-  auto path = std::make_shared<std::string>();
+  auto o = std::make_shared<run_options>();
   auto* verb = app.add_subcommand("run", "Run a node until it is told to stop (SIGTERM, Ctrl-C)");
-  add_config_option(*verb, *path);
-  verb->footer("SIGHUP reads the file of rules again.\nExample:\n  finstream run --config config/demo.yaml");
-  verb->callback([path, &chosen] { chosen = [path] { return run(*path); }; });
+  add_config_option(*verb, o->config);
+  verb
+    ->add_option("--role", o->roles,
+                 "Share the log with other processes, and do this part of the work: ingest, window, features, infer, "
+                 "store, gateway; window, features and infer are one step")
+    ->type_name("ROLE,...");
+  verb->add_option("--data", o->data, "The data directory, in place of the config's")->type_name("DIRECTORY");
+  verb->add_option("--listen", o->listen, "Where to serve HTTP and WebSocket, in place of the config's")
+    ->type_name("[ADDRESS:]PORT");
+  verb->footer("SIGHUP reads the file of rules again.\nExamples:\n  finstream run --config config/demo.yaml\n"
+               "  finstream run -c shared.yaml --role ingest --data ingest\n"
+               "  finstream run -c shared.yaml --role window --data window1 --listen 8081");
+  verb->callback([o, &chosen] { chosen = [o] { return run(*o); }; });
 }
 
 } // namespace finstream

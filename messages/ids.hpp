@@ -41,6 +41,7 @@ CAF_ADD_ATOM(finstream_verbs, finstream::verb, grant, "grant")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, answer, "answer")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, answered, "answered")
 CAF_ADD_ATOM(finstream_verbs, finstream::verb, set_aside, "set_aside")
+CAF_ADD_ATOM(finstream_verbs, finstream::verb, grown, "grown")
 CAF_END_TYPE_ID_BLOCK(finstream_verbs)
 
 // Shared memory instead of bytes: these never leave the process.

@@ -56,6 +56,8 @@ using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_
                                         caf::reacts_to<verb::append, lane_part_ptr, std::uint64_t, append_listener>,
                                         // The rules in force have changed: the log is to be told.
                                         caf::reacts_to<verb::obey>,
+                                        // Another process has written to the log.
+                                        caf::reacts_to<verb::grown>,
                                         // INTERNAL: log the passing of time; try again to write.
                                         caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<managed>;
 
@@ -120,6 +122,11 @@ using store_writer_actor = caf::typed_actor<
 using model_actor = caf::typed_actor<
   // INTERNAL: look for appenders that have come back.
   caf::reacts_to<verb::pulse>>::extend_with<derived_reader>::extend_with<answer_listener>::extend_with<managed>;
+
+// Which partitions this process works on, where several share a log.
+using work_keeper_actor = caf::typed_actor<
+  // INTERNAL: hear what the others have said.
+  caf::reacts_to<verb::pulse>>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

@@ -25,5 +25,6 @@ finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
          retention:actors/logic_retention.cpp
          restart_policy:actors/logic_restart_policy.cpp
          circuit_breaker:actors/logic_circuit_breaker.cpp
-         subscription_table:actors/logic_subscription_table.cpp)
+         subscription_table:actors/logic_subscription_table.cpp
+         work_table:actors/logic_work_table.cpp)
 set_tests_properties(features_recorded PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: no recorded data")

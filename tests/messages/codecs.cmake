@@ -6,6 +6,7 @@ finstream_suites(test_codecs LINK finstream_messages nlohmann_json::nlohmann_jso
          msgpack:messages/msgpack_test.cpp
          json:messages/json_test.cpp
          command_json:messages/command_json_test.cpp
+         work_json:messages/work_json_test.cpp
          errors:messages/errors_test.cpp
          schema:messages/schema_test.cpp
          type_ids:messages/type_ids_test.cpp)

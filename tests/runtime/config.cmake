@@ -4,4 +4,5 @@ finstream_suites(test_config LINK finstream_config finstream_messages
          config_founding:runtime/config_founding.cpp
          config_rules:runtime/config_rules.cpp
          config_load:runtime/config_load.cpp
-         config_print:runtime/config_print.cpp)
+         config_print:runtime/config_print.cpp
+         config_roles:runtime/config_roles.cpp)

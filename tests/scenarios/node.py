@@ -95,6 +95,7 @@ class Node:
                          "gateway": {"port": 0, "crash_hook": True}}
         self.change(feeds, **settings)
         self.environment = {}  # of the node and its feeds, beside our own
+        self.options = []  # of `finstream run`
         self.process = None
         self.port = 0
         self.starts = 0
@@ -131,7 +132,7 @@ class Node:
         self.port = 0
         self.log_path = os.path.join(self.directory, f"node-{self.starts}.log")
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([self.programs.node, "run", "--config", self.config], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([self.programs.node, "run", "--config", self.config, *self.options], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env={**os.environ, **self.environment})
         _started.append(self.process)
         if wait:
