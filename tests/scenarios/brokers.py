@@ -14,17 +14,12 @@ import sys
 import tempfile
 import time
 
-from node import Failure, Node, Programs, feed, wait_for
+from node import Failure, Node, Programs, check, feed, wait_for
 from servers import SERVERS, Redis
 
 SECONDS_BEFORE, SECONDS_AFTER = 2, 3
 INTERVALS = ("1s", "5s")
 PATIENT = {"windows": {"intervals": list(INTERVALS), "allow_late_ms": 500, "flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
-
-
-def check(condition, what):
-    if not condition:
-        raise Failure(what)
 
 
 def synthetic(programs, rate, count):
