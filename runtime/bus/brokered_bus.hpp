@@ -124,12 +124,14 @@ private:
   };
 
   expected<void> check_room(std::size_t bytes) const;
+  tl::unexpected<failure> no_room(std::uint64_t unsent) const;
 
   const std::unique_ptr<bus> local_;
   const broker_link_options options_;
   const char* driver_;
   std::map<journal_id, std::unique_ptr<journal>> journals_;
   std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
+  std::atomic<bool> is_full_{false}; // there was no room for the last write
   std::unique_ptr<shipper> shipper_;
 };
 
