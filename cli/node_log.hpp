@@ -16,5 +16,7 @@ struct node_log {
 expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link);
 // Of the broker that the config names, not connected yet. Errors: invalid_argument.
 expected<std::unique_ptr<broker>> open_broker(const bus_settings& config);
+// What the config says of the streams: their names, for stream_of() and journals_of().
+broker_link_options link_of(const settings& config);
 
 } // namespace finstream
