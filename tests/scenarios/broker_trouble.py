@@ -126,7 +126,7 @@ def wrong_nats(programs):
 
 
 def two_nodes(programs):
-    """Of two nodes that write to one stream one is stopped and says so, and can be started again when it is alone."""
+    """Of two nodes that write to one stream one is stopped and says so; the other goes on, and a new one can follow it."""
     with tempfile.TemporaryDirectory() as directory, Redis(directory) as server:
         settings = on("redis", server.url)
         with Node(programs, [walk(programs, "--rate", 1000)], **settings) as one, \
@@ -141,15 +141,18 @@ def two_nodes(programs):
             other = two if stopped is one else one
             status, said = stopped.get("/healthz")
             check(status == 503 and "another node writes to it" in said, f"/healthz of the one that is stopped: {status} {said}")
+            check(other.get("/readyz")[0] == 200, f"the other one is not ready: {other.get('/readyz')}")
+            before = other.tree()["/partitions/0/appender"]["next"]
+            wait_for(lambda: other.tree()["/partitions/0/appender"]["next"] > before + 1000, "the other one goes on", 60)
             found = doctor(stopped, expect=1)
             check("another node writes to it" in found, f"the doctor does not say it:\n{found}")
-            check(other.get("/readyz")[0] == 200, f"the other one is not ready: {other.get('/readyz')}")
             stopped.kill()
             other.stop()
-            stopped.start()
-            doctor(stopped, expect=0)
-            stopped.stop()
-            check(stopped.verify() > other.verify(), "the one that was stopped has not gone on behind the other")
+            # The stopped one may have written an entry that the other has not: what follows has a directory of its own.
+            with Node(programs, [], **settings) as copy:
+                copy.start()
+                copy.stop()
+                check(copy.verify() == other.verify(), "a new node has not the events of the one that went on")
 
 
 def full_buffer(programs):
