@@ -29,14 +29,6 @@ struct journal_buffer {
   std::optional<std::uint64_t> has; // so many entries are with the broker; nothing: it was not to be asked
 };
 
-broker_link_options link_of(const settings& config) {
-  broker_link_options out;
-  out.events_stream = config.bus.broker.events_stream;
-  out.outputs_stream = config.bus.broker.outputs_stream;
-  out.partitions = config.partitions;
-  return out;
-}
-
 // Of every journal. Says so on standard error where the broker cannot be asked.
 expected<std::vector<journal_buffer>> look(const settings& config, const bus& log) {
   auto link = link_of(config);

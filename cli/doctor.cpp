@@ -141,15 +141,41 @@ void examine_stores(findings& out, const settings& config) {
     out.bad(version.error().message);
 }
 
-void examine_bus(findings& out, const settings& config) {
+// What the stream has is asked first: a node that writes to it is never behind.
+void examine_stream(findings& out, const settings& config, broker& to, journal_id id, const std::string& stream,
+                    bool node_runs) {
+  auto ends = to.ends(stream);
+  if (!ends && ends.error().code == errc::not_found)
+    return out.note(fmt::format("stream {} is not there yet; the node creates it", stream));
+  if (!ends) return out.bad(fmt::format("stream {}: {}", stream, ends.error().message));
+  std::uint64_t has = !ends->last ? 0 : ends->last->transaction - (ends->last_is_whole ? 0 : 1);
+  auto log = open_for_reading(config);
+  auto log_id = log ? (*log)->get("node", "log_id") : expected<std::optional<std::string>>{std::nullopt};
+  auto kept = log ? (*log)->range(buffer_of(id.side), id.partition) : expected<log_range>{log_range{}};
+  if (!log_id || !kept || !*log_id)
+    return out.good(fmt::format("stream {} has {} entries; there is no log here to compare it with", stream, has));
+  if (ends->last && std::to_string(ends->log_id) != **log_id)
+    return out.bad(fmt::format("stream {} holds another log: give this one streams of its own, or an empty data "
+                               "directory if it should go on with that one",
+                               stream));
+  if (has <= kept->next) return out.good(fmt::format("stream {} has {} entries of {}", stream, has, kept->next));
+  auto ahead = fmt::format("stream {} has {} entries and this data directory {}: another node writes to it, or has",
+                           stream, has, kept->next);
+  if (node_runs)
+    out.bad(ahead + "; let one write, and start this one again to have it catch up");
+  else
+    out.note(ahead + "; the node catches up when it is started");
+}
+
+void examine_bus(findings& out, const settings& config, bool node_runs) {
   if (config.bus.type == bus_driver::embedded) return;
   fmt::print("bus\n");
   auto to = open_broker(config.bus);
   auto well = to ? (*to)->health() : expected<void>{tl::unexpected{to.error()}};
-  if (well)
-    out.good(fmt::format("{} answers", to_string(config.bus.type)));
-  else
-    out.bad(well.error().message);
+  if (!well) return out.bad(well.error().message);
+  out.good(fmt::format("{} answers", to_string(config.bus.type)));
+  auto link = link_of(config);
+  for (auto id : journals_of(link)) examine_stream(out, config, **to, id, stream_of(link, id), node_runs);
 }
 
 void examine_gateway(findings& out, const settings& config, bool node_runs) {
@@ -179,7 +205,7 @@ int examine(const std::string& path) {
     examine_feeds(out, *config, feeds_directory());
     examine_inference(out, *config);
     examine_stores(out, *config);
-    examine_bus(out, *config);
+    examine_bus(out, *config, node_runs);
     examine_gateway(out, *config, node_runs);
   }
   fmt::print("{}\n", out.count() == 0 ? "nothing is wrong" : counted(static_cast<std::size_t>(out.count()), "problem"));

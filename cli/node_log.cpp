@@ -71,6 +71,14 @@ expected<std::unique_ptr<broker>> open_broker(const bus_settings& config) {
   stop_on_bug("the embedded log has no broker");
 }
 
+broker_link_options link_of(const settings& config) {
+  broker_link_options out;
+  out.events_stream = config.bus.broker.events_stream;
+  out.outputs_stream = config.bus.broker.outputs_stream;
+  out.partitions = config.partitions;
+  return out;
+}
+
 expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link,
                                  const std::optional<role_set>& roles) {
   if (roles && config.bus.type == bus_driver::embedded)

@@ -22,5 +22,7 @@ expected<node_log> open_node_log(const settings& config, std::uint64_t seed, bro
                                  const std::optional<role_set>& roles = std::nullopt);
 // Of the broker that the config names, not connected yet. Errors: invalid_argument.
 expected<std::unique_ptr<broker>> open_broker(const bus_settings& config);
+// What the config says of the streams: their names, for stream_of() and journals_of().
+broker_link_options link_of(const settings& config);
 
 } // namespace finstream

@@ -59,7 +59,7 @@ expected<void> nats_broker::prepare(const std::string& stream) {
   if (auto sound = broker_rules::check_name("stream", stream); !sound) return sound;
   if (auto sound = check_subject(stream); !sound) return sound;
   if (auto there = session_.connect(); !there) return there;
-  if (connection_ != session_.connects()) streams_.clear(); // subscriptions end with their connection
+  if (connection_ != session_.connects()) streams_.clear(), answers_.reset(); // they end with their connection
   connection_ = session_.connects();
   return {};
 }
@@ -163,22 +163,20 @@ expected<void> nats_broker::publish(const std::string& stream, std::optional<mes
 
 expected<void> nats_broker::publish_all(const std::string& stream, std::uint64_t last_sequence,
                                         std::span<const broker_message> messages) {
-  auto answers_to = unique_name() + ".";
-  natsSubscription* subscribed = nullptr;
-  auto status = natsConnection_SubscribeSync(&subscribed, session_.connection(), (answers_to + "*").c_str());
-  if (status != NATS_OK) return session_.failed("publishing", status);
-  nats_subscription answers{subscribed};
+  if (auto ready = expect_answers(); !ready) return ready;
+  auto first = std::exchange(answers_expected_, answers_expected_ + messages.size());
+  auto answer_to = [&](std::size_t i) { return answers_to_ + std::to_string(first + i); };
   std::size_t bytes = 0;
   for (std::size_t sent = 0, acknowledged = 0; acknowledged < messages.size();) {
     while (sent < messages.size() && sent - acknowledged < messages_underway &&
            (bytes < bytes_underway || sent == acknowledged)) {
-      auto message = message_for(messages[sent], {stream, answers_to + std::to_string(sent), writer_,
-                                                  last_sequence + sent, sent > 0 ? &messages[sent - 1] : nullptr});
-      status = natsConnection_PublishMsg(session_.connection(), message.get());
+      auto message = message_for(messages[sent], {stream, answer_to(sent), writer_, last_sequence + sent,
+                                                  sent > 0 ? &messages[sent - 1] : nullptr});
+      auto status = natsConnection_PublishMsg(session_.connection(), message.get());
       if (status != NATS_OK) return session_.failed("publishing", status);
       bytes += messages[sent++].body.size();
     }
-    auto taken = await_acknowledgment(*answers, stream, last_sequence + acknowledged + 1);
+    auto taken = await_acknowledgment(answer_to(acknowledged), stream, last_sequence + acknowledged + 1);
     if (!taken) return taken;
     const auto& x = messages[acknowledged++];
     bytes -= x.body.size();
@@ -188,21 +186,37 @@ expected<void> nats_broker::publish_all(const std::string& stream, std::uint64_t
   return {};
 }
 
-// NATS answers in the order in which it takes them, and refuses all that come behind one that it refused.
-expected<void> nats_broker::await_acknowledgment(natsSubscription& answers, const std::string& stream,
-                                                 std::uint64_t sequence) {
-  natsMsg* found = nullptr;
-  auto status = session_.is_over() ? NATS_TIMEOUT : natsSubscription_NextMsg(&found, &answers, session_.left_ms());
-  if (status == NATS_NO_RESPONDERS) {
-    auto info = info_of(stream); // there is no stream, or no JetStream
-    if (!info) return tl::unexpected{info.error()};
-    return session_.lost("publishing", "nobody has taken the message");
-  }
+// One subscription for all answers, which lasts as long as the connection: libnats before 3.6 may crash where one is
+// ended while messages still come for it (https://github.com/nats-io/nats.c/issues/637), as they do after a refusal.
+expected<void> nats_broker::expect_answers() {
+  if (answers_) return {};
+  answers_to_ = unique_name() + ".";
+  natsSubscription* made = nullptr;
+  auto status = natsConnection_SubscribeSync(&made, session_.connection(), (answers_to_ + "*").c_str());
   if (status != NATS_OK) return session_.failed("publishing", status);
-  nats_message answer{found};
+  answers_.reset(made);
+  return {};
+}
+
+// NATS answers in the order in which it takes them, and refuses all that come behind one that it refused. Answers to
+// messages that were given up are passed over.
+expected<void> nats_broker::await_acknowledgment(const std::string& answer_to, const std::string& stream,
+                                                 std::uint64_t sequence) {
+  nats_message answer;
+  while (!answer || natsMsg_GetSubject(answer.get()) != answer_to) {
+    natsMsg* found = nullptr;
+    auto status =
+      session_.is_over() ? NATS_TIMEOUT : natsSubscription_NextMsg(&found, answers_.get(), session_.left_ms());
+    if (status == NATS_NO_RESPONDERS) {
+      auto info = info_of(stream);                                               // there is no stream, or no JetStream
+      auto nobody = session_.lost("publishing", "nobody has taken the message"); // more of these may be underway
+      return info ? nobody : tl::unexpected{info.error()};
+    }
+    if (status != NATS_OK) return session_.failed("publishing", status);
+    answer.reset(found);
+  }
   auto taken = sequence_in(text_of(*answer));
   if (taken && *taken == sequence) return {};
-  if (natsMsg_IsNoResponders(found)) return session_.lost("publishing", "nobody has taken the message");
   auto code = code_in(text_of(*answer));
   if (code != JSStreamWrongLastSequenceErr)
     return session_.refused("publishing to stream " + stream, code, std::string{text_of(*answer)});

@@ -94,7 +94,8 @@ private:
 
   expected<void> publish_all(const std::string& stream, std::uint64_t last_sequence,
                              std::span<const broker_message> messages);
-  expected<void> await_acknowledgment(natsSubscription& answers, const std::string& stream, std::uint64_t sequence);
+  expected<void> expect_answers();
+  expected<void> await_acknowledgment(const std::string& answer_to, const std::string& stream, std::uint64_t sequence);
 
   expected<std::vector<broker_message>> read_some(const std::string& stream, std::optional<message_number> after,
                                                   std::size_t limit, std::size_t limit_bytes);
@@ -115,7 +116,10 @@ private:
   throttled_health health_;
   std::string writer_; // what makes the ids of our messages ours
   std::map<std::string, stream_state> streams_;
-  std::uint64_t connection_ = 0; // that they are of
+  nats_subscription answers_;          // to what is published
+  std::string answers_to_;             // with a number behind it, which no other message has
+  std::uint64_t answers_expected_ = 0; // numbers that were given
+  std::uint64_t connection_ = 0;       // that they are of
   broker_statistics statistics_;
 };
 

@@ -221,7 +221,14 @@ expected<std::vector<broker_message>> redis_broker::read_some(const std::string&
   if (out.empty()) {
     auto ends = find_ends(stream); // it may be that there is no such stream
     if (!ends) return tl::unexpected{ends.error()};
-    if (after && limit > 0 && ends->last && *after < *ends->last) return broker_rules::all_trimmed(stream, *after);
+    if (after && limit > 0 && ends->last && *after < *ends->last) {
+      auto since = session_.ask({"XRANGE", stream, "(" + id_of(*after), "+", "COUNT", "1"});
+      if (!since) return tl::unexpected{since.error()};
+      auto found = messages_of(**since);
+      if (!found) return found;
+      if (found->empty()) return broker_rules::all_trimmed(stream, *after);
+      out = std::move(*found); // another has published it since
+    }
   }
   if (auto whole = broker_rules::cut_at_hole(stream, after, out); !whole) return tl::unexpected{whole.error()};
   statistics_.read += out.size();

@@ -1,6 +1,7 @@
 #include "runtime/broker/rules.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace finstream::broker_rules {
 
@@ -9,6 +10,12 @@ namespace {
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
          c == '.' || c == ':';
+}
+
+// The highest part there can be stands for the whole transaction.
+std::string place(message_number after) {
+  if (after.part < std::numeric_limits<std::uint32_t>::max()) return to_string(after);
+  return "transaction " + std::to_string(after.transaction);
 }
 
 expected<void> check_message(const broker_message& x, std::size_t max_message_bytes) {
@@ -59,7 +66,7 @@ expected<void> check_messages(std::optional<message_number> after, std::span<con
 expected<void> cut_at_hole(const std::string& stream, std::optional<message_number> after,
                            std::vector<broker_message>& messages) {
   if (after && !messages.empty() && !follows(*after, messages[0].number))
-    return fail(errc::trimmed, "stream " + stream + " no longer has what came behind " + to_string(*after) +
+    return fail(errc::trimmed, "stream " + stream + " no longer has what came behind " + place(*after) +
                                  ": it goes on with " + to_string(messages[0].number));
   auto hole =
     std::adjacent_find(messages.begin(), messages.end(), [](const auto& a, const auto& b) { return !follows(a, b); });
@@ -68,8 +75,7 @@ expected<void> cut_at_hole(const std::string& stream, std::optional<message_numb
 }
 
 tl::unexpected<failure> all_trimmed(const std::string& stream, message_number after) {
-  return fail(errc::trimmed,
-              "stream " + stream + " no longer has what came behind " + to_string(after) + ": it is empty");
+  return fail(errc::trimmed, "stream " + stream + " no longer has what came behind " + place(after) + ": it is empty");
 }
 
 std::string to_string(message_number number) {

@@ -76,7 +76,9 @@ expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   std::uint64_t bytes = 0;
   std::uint32_t events = 0;
   for (auto& x : blocks) bytes += x.size(), events += events_of_block(x).value_or(0);
-  if (auto room = check_room(bytes); !room) return tl::unexpected{room.error()};
+  auto room = check_room(bytes);
+  is_full_ = !room;
+  if (!room) return tl::unexpected{room.error()};
   auto appends = tx.appends.size();
   auto log_ts = std::max(mine.last_ts, options_.time->now());
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
@@ -101,6 +103,10 @@ void brokered_bus::count(std::uint64_t records, std::uint64_t bytes) {
 expected<void> brokered_bus::check_room(std::size_t bytes) const {
   auto unsent = shipper_->unsent_bytes();
   if (unsent + bytes <= options_.buffer_max_bytes || unsent == 0) return {};
+  return no_room(unsent);
+}
+
+tl::unexpected<failure> brokered_bus::no_room(std::uint64_t unsent) const {
   return fail(errc::disk_full,
               fmt::format("the buffer before the broker holds {} bytes and may hold {} (bus.buffer.max_bytes): "
                           "nothing more is taken until the broker is back",
@@ -116,6 +122,7 @@ expected<void> brokered_bus::sync() {
 expected<void> brokered_bus::health() const {
   if (auto well = shipper_->state(); !well) return well;
   if (auto well = follower_->state(); !well) return well;
+  if (is_full_) return no_room(shipper_->unsent_bytes());
   return local_->health();
 }
 

@@ -134,6 +134,7 @@ private:
   expected<receipt> write_here(journal_id id, transaction tx);
   expected<void> check_room(std::size_t bytes) const;
   void count(std::uint64_t records, std::uint64_t bytes);
+  tl::unexpected<failure> no_room(std::uint64_t unsent) const;
 
   const std::unique_ptr<bus> local_;
   const std::uint64_t log_id_;
@@ -141,6 +142,7 @@ private:
   const char* driver_;
   std::map<journal_id, std::unique_ptr<journal>> journals_;
   std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
+  std::atomic<bool> is_full_{false}; // there was no room for the last write
   std::unique_ptr<shipper> shipper_;
   std::unique_ptr<follower> follower_;
 };

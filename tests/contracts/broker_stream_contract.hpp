@@ -3,6 +3,8 @@
 
 #include "tests/contracts/broker_contract.hpp"
 
+#include <thread>
+
 CAF_TEST_FIXTURE_SCOPE(broker_stream_contract, broker_contract)
 
 CAF_TEST(an empty stream has no ends and nothing to read) {
@@ -44,6 +46,25 @@ CAF_TEST(numbers and logs of 64 bits are kept) {
   must(client->publish(stream, large.number, std::vector{part(large.number.transaction + 1, 0, true)}));
   CAF_CHECK_EQUAL(read(), "9007199254740993 9007199254740994");
   CAF_CHECK(must(client->read(stream, {}, 1, no_limit)).at(0).log_id == large.log_id);
+}
+
+CAF_TEST(who reads at the end while another writes finds no hole there) {
+  constexpr std::uint64_t all = 1500;
+  std::thread writer{[&] {
+    for (std::uint64_t n = 1; n <= all; ++n) publish(n, n);
+  }};
+  auto reader = open();
+  std::optional<message_number> last;
+  std::string hole;
+  while (hole.empty() && last != message_number{all, 0}) {
+    auto found = reader->read(stream, last, 1000, no_limit);
+    if (!found)
+      hole = found.error().message;
+    else if (!found->empty())
+      last = found->back().number;
+  }
+  writer.join();
+  CAF_CHECK_EQUAL(hole, "");
 }
 
 CAF_TEST(messages are read in the order in which they were published) {

@@ -142,6 +142,26 @@ CAF_TEST(a limit of one stream is an error that says so) {
   CAF_CHECK_EQUAL(text(must(client->ends("finstream.other")).last), "2.0");
 }
 
+CAF_TEST(a stream at its limit is asked again and again) {
+  make_stream([](jsStreamConfig& x) { x.MaxMsgs = 2, x.Discard = js_DiscardNew; });
+  must(client->open_stream("finstream.other"));
+  must(client->publish("finstream.other", {}, transactions(1, 2)));
+  // Of 500 messages 499 refusals are still to come when the first has been read.
+  for (int i = 0; i < 200; ++i)
+    CAF_CHECK(code_of(client->publish("finstream.other", message_number{2, 0}, transactions(3, 502))) ==
+              errc::overloaded);
+  server.with_jetstream([](natsConnection*, jsCtx* context) {
+    jsStreamConfig config;
+    jsStreamConfig_Init(&config);
+    const char* subjects[] = {"finstream.other"};
+    config.Name = "finstream=other", config.Subjects = subjects, config.SubjectsLen = 1;
+    CAF_REQUIRE(js_UpdateStream(nullptr, context, &config, nullptr, nullptr) == NATS_OK);
+  });
+  must(client->publish("finstream.other", message_number{2, 0}, transactions(3, 502)));
+  CAF_CHECK_EQUAL(text(must(client->ends("finstream.other")).last), "502.0");
+  CAF_CHECK_EQUAL(client->statistics().connects, 1u);
+}
+
 CAF_TEST(a stream that is set up otherwise is refused) {
   const std::function<void(jsStreamConfig&)> faults[] = {
     [](jsStreamConfig& x) { x.Storage = js_MemoryStorage; },

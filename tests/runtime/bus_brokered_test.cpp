@@ -287,9 +287,11 @@ CAF_TEST(a buffer at its limit takes nothing more until there is room) {
   CAF_CHECK(code_of(refused) == errc::disk_full);
   CAF_CHECK(message_of(refused).find("bus.buffer.max_bytes") != std::string::npos);
   CAF_CHECK(events >= 3 && log->buffer().bytes <= 1000);
+  CAF_CHECK(code_of(log->health()) == errc::disk_full);
   server.set_reachable(true);
   ship();
   CAF_CHECK(log->write(appends({events_record(0, 1, at(1), "y")})).has_value());
+  CAF_CHECK(log->health().has_value());
 }
 
 CAF_TEST(a stream keeps about as many entries as it is told to) {

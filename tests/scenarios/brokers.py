@@ -14,17 +14,13 @@ import sys
 import tempfile
 import time
 
-from node import Failure, Node, Programs, feed, wait_for
+from node import Failure, Node, Programs, check, feed, wait_for
 from servers import SERVERS, Redis
+from websocket import Client
 
 SECONDS_BEFORE, SECONDS_AFTER = 2, 3
 INTERVALS = ("1s", "5s")
 PATIENT = {"windows": {"intervals": list(INTERVALS), "allow_late_ms": 500, "flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
-
-
-def check(condition, what):
-    if not condition:
-        raise Failure(what)
 
 
 def synthetic(programs, rate, count):
@@ -45,6 +41,22 @@ def until_shipped(node, deadline=120):
              "the broker to have everything", deadline=deadline, poll=0.05)
 
 
+def subscribed_to_status(node):
+    client = Client(node.port)
+    client.say({"action": "subscribe", "id": 1, "channels": ["status"]})
+    client.until("subscribed")
+    return client
+
+
+def announcement(client, kind):
+    """The sentence with which clients are told this of the bus."""
+    while True:
+        said = client.until("status")
+        if said["kind"] == kind:
+            check(said["channel"] == "status" and said["subject"] == "/bus" and said["reason"], f"{kind} says {said}")
+            return said["reason"]
+
+
 def alone(programs, feeds, partitions):
     """What a node without a broker makes of it."""
     with Node(programs, feeds, **PATIENT, partitions=partitions) as node:
@@ -60,7 +72,9 @@ def run(programs, server, arguments):
     with Node(programs, feeds, **PATIENT, **bus) as node:
         node.start()
         time.sleep(SECONDS_BEFORE)
+        client = subscribed_to_status(node)
         server.kill()
+        said = announcement(client, "bus_down")
         time.sleep(arguments.outage)
         waiting = buffered(node)
         check(waiting > 0, "nothing waits while the broker is away")
@@ -73,6 +87,9 @@ def run(programs, server, arguments):
             node.kill()
             print(f"killed the node with about {left:.0f} of {waiting:.0f} events still to be brought")
             node.start()
+        else:
+            said += "; " + announcement(client, "bus_recovered")
+        client.socket.close()
         until_shipped(node)
         caught_up = time.monotonic() - began
         node.wait_finished()
@@ -91,6 +108,7 @@ def run(programs, server, arguments):
     check(mine == expected, f"the bars are not those of a node without a broker: {differ[:2]}")
     rows = sum(len(x) for x in mine.values())
     check(len({(interval, x["symbol"], x["start"]) for interval, of in mine.items() for x in of}) == rows, "a bar is there twice")
+    print(f"a client was told: {said}")
     print(f"{server.driver}: away {arguments.outage:.0f} s under {arguments.rate} events/s: {waiting:.0f} events waited, all brought "
           f"{caught_up:.1f} s after it was started again; {events} events, 0 lost; {rows} bars, as without a broker, 0 twice")
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""A node that the world is unkind to, round after round: crash_rounds.py --binaries DIRECTORY [--rounds N] [--seed N].
+"""A node that the world is unkind to, round after round: crash_rounds.py --binaries DIRECTORY [--rounds N] [--seed N]
+[--bus embedded|redis|nats] [--fsync everysec|always]
 
 One node, one data directory, one feed whose every event follows from a seed. In each round the node or the feed is killed or
 stopped and continued, the disk is full or read-only, the clock steps, or a second node is started on the same data. Nothing
 that was acknowledged may be missing afterwards, nothing may be there twice, and the bars must be those that this script makes
 of the feed's own lines. The same seed draws the same rounds; moments depend on the machine as well.
 
-A broker that is killed or unreachable would be more rounds of the same kind: a function here and its line in SORTS.
+With --bus the log is on a real broker, to which as much happens (broker_rounds.py), and in the end a new node that has nothing
+but the broker must come to the same.
 """
 
 import argparse
 import calendar
 import collections
+import contextlib
 import csv
 import glob
 import io
@@ -28,13 +31,13 @@ import tempfile
 import time
 from decimal import Decimal
 
-from node import Failure, Node, Programs, feed, processes_naming, wait_for
+from broker_rounds import DISK_BYTES as BROKER_DISK_BYTES
+from broker_rounds import BrokerRounds
+from node import Failure, Node, Programs, check, feed, processes_naming, wait_for
+from seeded_walk import Truth, arguments_of_feed
+from servers import SERVERS
 
 RATE = 2000
-STEP_MICROSECONDS = 1000  # of simulated time from event to event
-SYMBOLS = 7
-BEGAN = "2024-01-02T10:00:00Z"
-INTERVALS_SECONDS = (1, 60)
 LAST_EVENTS = 20_000  # that end the walk, so that all its windows close
 LOOK_EVERY = 20  # rounds between two looks at everything
 DISK_BYTES = 512 << 20
@@ -48,49 +51,6 @@ SETTINGS = {"windows": {"flush_timeout_ms": 3_600_000, "resume_grace_ms": 3_600_
 PATIENT_FEED = {"backoff": {"initial_ms": 1, "max_ms": 50, "crash_limit": 10_000}, "overflow_kill_ms": 3_600_000}
 
 
-def check(condition, what):
-    if not condition:
-        raise Failure(what)
-
-
-class Truth:
-    """The feed's own lines, asked for as far as they are needed, and the bars that they make."""
-
-    def __init__(self, programs, seed):
-        command = [programs.synthetic_feed, *arguments_of_feed(seed, 0, 0), "--provider", "walk"]
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.events = 0
-        self.bars = {seconds: {} for seconds in INTERVALS_SECONDS}
-
-    def read_to(self, events):
-        while self.events < events:
-            line = json.loads(self.process.stdout.readline(), parse_float=Decimal)
-            if "price" not in line:
-                continue
-            self.events += 1
-            check(line["seq"] == self.events, f"the feed's event {self.events} has seq {line['seq']}")
-            when = line["src_ts"]
-            second = (int(when[11:13]) * 60 + int(when[14:16])) * 60 + int(when[17:19]) + 86_400 * int(when[8:10])
-            price, size = Decimal(line["price"]), Decimal(line["size"])
-            for seconds, bars in self.bars.items():
-                key = (line["symbol"], second - second % seconds)
-                if key not in bars:
-                    bars[key] = [price, price, price, price, size, 1]
-                else:
-                    bar = bars[key]
-                    bar[1], bar[2], bar[3] = max(bar[1], price), min(bar[2], price), price
-                    bar[4] += size
-                    bar[5] += 1
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def arguments_of_feed(seed, rate, count):
-    return ["--rate", rate, "--count", count, "--seed", seed, "--symbols", SYMBOLS, "--start-time", BEGAN, "--step-us", STEP_MICROSECONDS]
-
-
 class Rounds:
     def __init__(self, programs, node, arguments, disk):
         self.programs, self.node, self.disk = programs, node, disk
@@ -100,6 +60,7 @@ class Rounds:
         self.done = collections.Counter()  # by sort
         self.skipped = {}
         self.acknowledged = 0  # the furthest end of the log that the node has told
+        self.broker = None
         self.clock = os.path.join(node.directory, "clock")
         if FAKETIME:
             self.step_clock(0)
@@ -239,21 +200,21 @@ class Rounds:
 
     # --- and what must hold
 
-    def inspect(self, finished=0):
+    def inspect(self, node, finished=0):
         """Of a node that is stopped: the log is sound, its events are the feed's first ones, each once, the bars are those of the feed."""
-        said = json.loads(self.node.tool("verify", "--json"))
+        said = json.loads(node.tool("verify", "--json"))
         check(said["sound"] and said["replay"]["differences"] == 0, f"verify: {said}")
-        events = self.node.verify()
+        events = node.verify()
         check(events == said["events"], f"replay went over {events} events, verify over {said['events']}")
         told = [int(x) for x in pathlib.Path(self.node.directory, "told").read_text(encoding="ascii").split()]
-        check(not told or max(told) <= events, f"the feed was told that {max(told or [0])} events are kept, the log has {events}")
-        check(not finished or events == finished, f"of {finished} events {events} are in the log")
         self.told = max([0, *told])
+        check(self.told <= events, f"the feed was told that {self.told} events are kept, the log has {events}")
+        check(not finished or events == finished, f"of {finished} events {events} are in the log")
         self.truth.read_to(events)
         compared = traded = 0
         for seconds, truth in self.truth.bars.items():
             stored = {}
-            for row in csv.DictReader(io.StringIO(self.node.tool("bars", "--interval", f"{seconds}s", "--format", "csv"))):
+            for row in csv.DictReader(io.StringIO(node.tool("bars", "--interval", f"{seconds}s", "--format", "csv"))):
                 when = row["start"]
                 second = (int(when[11:13]) * 60 + int(when[14:16])) * 60 + int(when[17:19]) + 86_400 * int(when[8:10])
                 key = (row["symbol"], second)
@@ -268,18 +229,22 @@ class Rounds:
 
     def look_at_everything(self):
         self.node.stop()
-        events, _, bars = self.inspect()
+        events, _, bars = self.inspect(self.node)
         self.start()
         return events, bars
 
     def finish(self):
         self.node.stop()
-        total = self.inspect()[0] + LAST_EVENTS
-        self.node.change(self.feeds(rate=0, count=total), **SETTINGS)
+        total = self.inspect(self.node)[0] + LAST_EVENTS
+        self.node.change(self.feeds(rate=0, count=total))
         self.node.start()
         self.node.wait_finished()
+        if self.broker:
+            self.broker.wait_until_all_is_there()
         self.node.stop()
-        events, traded, compared = self.inspect(finished=total)
+        events, traded, compared = self.inspect(self.node, finished=total)
+        if self.broker:
+            self.broker.inspect_a_copy(events)
         return total, events, traded, compared
 
     SORTS = (("kill -9 of the node", kill_node, 5), ("kill -9 of the node in its start", kill_node_in_its_start, 2),
@@ -288,23 +253,26 @@ class Rounds:
              ("second node", start_twice, 1), ("clock steps", step_the_clock, 3), ("full disk", fill_disk, 2),
              ("read-only disk", read_only_disk, 1))
 
-    def run(self, rounds):
-        sorts = [s for s in self.SORTS if not (s[1] in (Rounds.fill_disk, Rounds.read_only_disk) and not self.disk)
-                 and not (s[1] is Rounds.step_the_clock and not FAKETIME)]
+    def sorts(self):
+        """What may happen here: (name, function, how often). Of rounds that are few, the first."""
+        sorts = [(name, getattr(self, act.__name__), weight) for name, act, weight in self.SORTS]
         if not self.disk:
+            sorts = [s for s in sorts if s[1] not in (self.fill_disk, self.read_only_disk)]
             self.skipped["full and read-only disk"] = "a small file system cannot be mounted here"
         if not FAKETIME:
+            sorts = [s for s in sorts if s[1] != self.step_the_clock]
             self.skipped["clock steps"] = "the package faketime is not installed"
+        return [*(self.broker.sorts() if self.broker else []), *sorts]
+
+    def run(self, rounds):
+        sorts = self.sorts()
         # Each sort comes up, however few rounds there are.
-        drawn = [s for s in sorts][:rounds] + self.dice.choices(sorts, [s[2] for s in sorts], k=max(0, rounds - len(sorts)))
+        drawn = sorts[:rounds] + self.dice.choices(sorts, [s[2] for s in sorts], k=max(0, rounds - len(sorts)))
         self.dice.shuffle(drawn)
         self.start()
         for number, (name, act, _) in enumerate(drawn, 1):
-            self.wait_for_progress()
-            time.sleep(self.dice.uniform(0.0, 0.4))
             try:
-                act(self)
-                self.wait_for_progress()
+                self.do(act)
                 if number % LOOK_EVERY == 0:
                     events, bars = self.look_at_everything()
                     print(f"round {number}: {events} events, {bars} bars compared", flush=True)
@@ -315,6 +283,14 @@ class Rounds:
         self.truth.close()
         return figures
 
+    def do(self, act):
+        self.wait_for_progress()
+        if self.broker:
+            self.broker.before_round(act)
+        time.sleep(self.dice.uniform(0.0, 0.4))
+        act()
+        self.wait_for_progress()
+
 
 def is_child(pid, parent):
     try:
@@ -323,49 +299,66 @@ def is_child(pid, parent):
         return False
 
 
-def mount_disk(directory):
+def mount_disk(directory, size):
     """A small file system of our own, where we may have one."""
     os.mkdir(directory)
-    if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", directory],
+    if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory],
                                             capture_output=True, check=False).returncode == 0:
         return directory
     return None
 
 
-def main():
+def arguments_of_command_line():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=20261121)
-    arguments = parser.parse_args()
+    parser.add_argument("--bus", choices=("embedded", *SERVERS), default="embedded")
+    parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec", help="of Redis")
+    return parser.parse_args()
+
+
+def run(programs, arguments, folder, disk):
+    os.mkdir(os.path.join(folder, "node"))
+    with contextlib.ExitStack() as stack:
+        node = Node(programs, [], os.path.join(folder, "node"), data_directory=os.path.join(folder, "disk", "data"), **SETTINGS)
+        rounds = Rounds(programs, node, arguments, disk)
+        if arguments.bus != "embedded":
+            rounds.broker = BrokerRounds(rounds, arguments, os.path.join(folder, "broker"))
+            stack.enter_context(rounds.broker.server)
+            node.change([], **rounds.broker.settings())
+        node.change(rounds.feeds())
+        stack.enter_context(node)
+        try:
+            total, events, traded, bars = rounds.run(arguments.rounds)
+        except Failure:
+            print(f"{dict(rounds.done)}; again: {' '.join(sys.argv)} --seed {arguments.seed}")
+            raise
+    for name, why in rounds.skipped.items():
+        print(f"skipped: {name}: {why}")
+    for name, times in sorted(rounds.done.items()):
+        print(f"{times:4} x {name}")
+    print(f"{arguments.rounds} rounds, {total} events sent, {rounds.told} of them told to the feed as kept before its last start, {events} in the "
+          f"log, {traded} in bars: {total - events} lost, {traded - total} twice; {bars} bars are those of the feed's lines")
+
+
+def main():
+    arguments = arguments_of_command_line()
     programs = Programs(arguments.binaries)
     folder = tempfile.mkdtemp(prefix="finstream-rounds-")
-    disk = mount_disk(os.path.join(folder, "disk"))
+    disks = [mount_disk(os.path.join(folder, "disk"), DISK_BYTES), mount_disk(os.path.join(folder, "broker"), BROKER_DISK_BYTES)]
     began = time.monotonic()
     try:
-        with Node(programs, [], folder, data_directory=os.path.join(folder, "disk", "data"), **SETTINGS) as node:
-            rounds = Rounds(programs, node, arguments, disk)
-            node.change(rounds.feeds(), **SETTINGS)
-            try:
-                total, events, traded, bars = rounds.run(arguments.rounds)
-            except Failure as failure:
-                print(f"seed {arguments.seed}: {dict(rounds.done)}")
-                raise failure
-        for name, why in rounds.skipped.items():
-            print(f"skipped: {name}: {why}")
-        for name, times in sorted(rounds.done.items()):
-            print(f"{times:4} x {name}")
-        print(f"{arguments.rounds} rounds, {total} events sent, {rounds.told} of them told to the feed as kept before its last start, {events} in the "
-              f"log, {traded} in bars: {total - events} lost, {traded - total} twice; {bars} bars are those of the feed's lines")
-        print(f"ok  crash_rounds, seed {arguments.seed} ({time.monotonic() - began:.1f} s)")
+        run(programs, arguments, folder, disks[0])
+        print(f"ok  crash_rounds, bus {arguments.bus}, seed {arguments.seed} ({time.monotonic() - began:.1f} s)")
         return 0
     except Failure as failure:
         print(f"BAD crash_rounds: {failure}")
         print(f"{folder} is kept")
-        disk, folder = None, None
+        disks, folder = [], None
         return 1
     finally:
-        if disk:
+        for disk in filter(None, disks):
             subprocess.run(["umount", "-l", disk], check=False)
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

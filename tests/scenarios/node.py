@@ -45,6 +45,11 @@ def _end_everything():
 atexit.register(_end_everything)
 
 
+def check(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
 def wait_for(condition, what, deadline=START_DEADLINE_SECONDS, poll=POLL_SECONDS):
     """The first true value of `condition`."""
     give_up_at = time.monotonic() + deadline

@@ -19,6 +19,7 @@ class Server:
     """What Redis and NATS have in common: a program, a port, and data that outlives a kill."""
 
     program = ""
+    recovers_from_full_disk = True  # by itself, when there is room again
 
     def __init__(self, directory):
         if not shutil.which(self.program):
@@ -42,13 +43,22 @@ class Server:
         except OSError:
             return False
 
+    def runs(self):
+        return self.process.poll() is None
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self):
         self.process.kill()
         self.process.wait()
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+        if self.runs():
+            self.thaw()
             self.process.terminate()
             self.process.wait(30)
 
@@ -56,7 +66,7 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
+        if self.runs():
             self.kill()
 
 
@@ -83,6 +93,7 @@ class Redis(Server):
 
 class Nats(Server):
     program = "nats-server"
+    recovers_from_full_disk = False  # it answers nothing more, and does not even end on SIGTERM
     driver = "nats"
 
     @property
