@@ -86,6 +86,10 @@ struct broker_capabilities {
   // What is pending for too long is handed out anew by the broker, in take(): claim_stale() has nothing to do.
   bool claims_by_itself = false;
   bool knows_consumers = false; // of a group, by their names; where not, there is nobody to forget
+  // Consumers of a group get messages side by side. Where not, one has the whole stream until it leaves or is silent
+  // for stale_after_ms (but 6 s at least); another then begins with the first that is not acknowledged. Deliveries are
+  // not counted, and what is pending is known to the one that has it; for all others it is waiting.
+  bool shares_by_message = true;
 };
 
 class broker {

@@ -4,7 +4,7 @@
 namespace finstream {
 
 expected<std::unique_ptr<broker>> open_nats_broker(const broker_options&) {
-  return fail(errc::invalid_argument, "this program was built without NATS: install libhiredis-dev, configure with "
+  return fail(errc::invalid_argument, "this program was built without NATS: install libnats-dev, configure with "
                                       "-DFINSTREAM_NATS=ON and build it again, or choose another bus");
 }
 

@@ -7,7 +7,8 @@
 //   };
 //
 // and its CAF_SUITE, and so runs all of it on its driver. What a broker cannot do by its nature it says in its
-// capabilities, and the sentence is then another, or passed over with its reason.
+// capabilities, and the sentence is then another, or passed over with its reason. Of a server that is a mock and
+// removes nothing, the subject says so: static constexpr const char* cannot_remove.
 #pragma once
 
 #include "tests/runtime/broker_language.hpp"
@@ -58,6 +59,19 @@ struct broker_contract {
   std::string take_stale(broker& by, const std::string& consumer, std::size_t limit = 100) {
     if (by.capabilities().claims_by_itself) return take(by, consumer, limit, 5 * second);
     return text(must(by.claim_stale(stream, "g", consumer, limit)).messages);
+  }
+  // Whether the sentence can be tried; it prints why not.
+  template <class Subject = broker_subject> static bool server_removes() {
+    if constexpr (requires { Subject::cannot_remove; }) {
+      CAF_MESSAGE("passed over: " << Subject::cannot_remove);
+      return false;
+    }
+    return true;
+  }
+  bool shares_by_message() const {
+    if (client->capabilities().shares_by_message) return true;
+    CAF_MESSAGE("passed over: one consumer of a group has the whole stream at a time");
+    return false;
   }
   group_state state_of(const std::string& group = "g") {
     for (auto& x : must(client->groups(stream)))

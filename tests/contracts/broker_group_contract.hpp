@@ -71,6 +71,7 @@ CAF_TEST(the state of a group says how far it is) {
 }
 
 CAF_TEST(two consumers of a group share its messages) {
+  if (!shares_by_message()) return;
   make_group();
   auto other = open();
   publish(1, 6);
@@ -86,11 +87,12 @@ CAF_TEST(a group has no more pending than it may) {
   auto few = open(4);
   must(few->ensure_group(stream, "g")); // where the limit is the broker's own, this sets it
   publish(1, 10);
+  auto other = few->capabilities().shares_by_message ? "b" : "a";
   CAF_CHECK_EQUAL(take(*few, "a", 3), "1 2 3");
-  CAF_CHECK_EQUAL(take(*few, "b", 3), "4");
-  CAF_CHECK_EQUAL(take(*few, "b", 3, 50 * millisecond), "");
+  CAF_CHECK_EQUAL(take(*few, other, 3), "4");
+  CAF_CHECK_EQUAL(take(*few, other, 3, 50 * millisecond), "");
   must(few->acknowledge(stream, "g", numbers(1, 2)));
-  CAF_CHECK_EQUAL(take(*few, "b", 3), "5 6");
+  CAF_CHECK_EQUAL(take(*few, other, 3), "5 6");
 }
 
 CAF_TEST(what becomes stale is handed out again and counted) {
@@ -100,6 +102,12 @@ CAF_TEST(what becomes stale is handed out again and counted) {
   acknowledge(2, 2);
   become_stale();
   auto other = open();
+  if (!client->capabilities().shares_by_message) {
+    std::string found; // all from the first that is not acknowledged, when the group has seen who is silent
+    for (int tries = 0; tries < 6 && found.empty(); ++tries) found = take_stale(*other, "b", 3);
+    CAF_CHECK_EQUAL(found, "1 2 3");
+    return;
+  }
   CAF_CHECK_EQUAL(take_stale(*other, "b", 2), "1x2 3x2");
   must(other->acknowledge(stream, "g", numbers(1, 1)));
   become_stale();
@@ -117,6 +125,7 @@ CAF_TEST(what is not stale is not handed out again) {
 }
 
 CAF_TEST(what is kept does not become stale) {
+  if (!shares_by_message()) return;
   make_group();
   publish(1, 3);
   CAF_CHECK_EQUAL(take("a"), "1 2 3");
@@ -130,6 +139,7 @@ CAF_TEST(what is kept does not become stale) {
 }
 
 CAF_TEST(what another has by now cannot be kept) {
+  if (!shares_by_message()) return;
   make_group();
   publish(1, 1);
   CAF_CHECK_EQUAL(take("a"), "1");
@@ -147,12 +157,12 @@ CAF_TEST(what is pending and no longer in the stream is lost and counted) {
   make_group();
   publish(1, 5);
   CAF_CHECK_EQUAL(take("a"), "1 2 3 4 5");
-  server.lose_before(stream, {4, 0});
-  become_stale();
   if (client->capabilities().claims_by_itself) {
     CAF_MESSAGE("passed over: this broker hands out anew by itself, and does not say what it has lost");
     return;
   }
+  server.lose_before(stream, {4, 0});
+  become_stale();
   auto found = must(client->claim_stale(stream, "g", "b", 10));
   CAF_CHECK_EQUAL(text(found.messages), "4x2 5x2");
   CAF_CHECK_EQUAL(found.lost, 3u);
@@ -161,6 +171,10 @@ CAF_TEST(what is pending and no longer in the stream is lost and counted) {
 
 CAF_TEST(consumers that are idle and have nothing are forgotten) {
   make_group();
+  if (!shares_by_message()) {
+    CAF_CHECK_EQUAL(must(client->forget_idle_consumers(stream, "g", 0)), 0u);
+    return;
+  }
   publish(1, 3);
   CAF_CHECK_EQUAL(take("idle", 1), "1");
   CAF_CHECK_EQUAL(take("at-work", 1), "2");

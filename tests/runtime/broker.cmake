@@ -9,6 +9,15 @@ if(FINSTREAM_NATS)
                             broker_nats_operation:runtime/broker_nats_operation_test.cpp)
   list(APPEND broker_libraries nats_library)
 endif()
+if(FINSTREAM_KAFKA)
+  list(APPEND broker_suites broker_kafka:runtime/broker_kafka_test.cpp
+                            broker_kafka_operation:runtime/broker_kafka_operation_test.cpp)
+  list(APPEND broker_libraries kafka_library)
+endif()
 finstream_suites(test_broker
   LINK finstream_broker Threads::Threads ${broker_libraries}
   SUITES ${broker_suites})
+if(FINSTREAM_KAFKA)
+  set_tests_properties(broker_kafka_operation PROPERTIES
+    ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/runtime/broker_lsan.supp")
+endif()

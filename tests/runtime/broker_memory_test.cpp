@@ -76,9 +76,3 @@ CAF_TEST(a server may come back with an older state) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
-
-CAF_TEST(a driver that is not there says so) {
-  auto refused = finstream::open_kafka_broker({});
-  CAF_CHECK(code_of(refused) == errc::invalid_argument);
-  CAF_CHECK(message_of(refused).find("no driver for Kafka") != std::string::npos);
-}

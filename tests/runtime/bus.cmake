@@ -11,6 +11,10 @@ if(FINSTREAM_NATS)
   list(APPEND bus_suites bus_nats:runtime/bus_nats_test.cpp)
   list(APPEND bus_libraries nats_library)
 endif()
+if(FINSTREAM_KAFKA)
+  list(APPEND bus_suites bus_kafka:runtime/bus_kafka_test.cpp)
+  list(APPEND bus_libraries kafka_library)
+endif()
 finstream_suites(test_bus
   LINK finstream_bus RocksDB::rocksdb-shared Threads::Threads ${bus_libraries}
   SUITES record_codec:runtime/bus_codec_test.cpp

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A node whose log is on a real broker: brokers.py --binaries DIRECTORY [--bus redis|nats] [--outage SECONDS] [--rate N]
+"""A node whose log is on a real broker: brokers.py --binaries DIRECTORY [--bus redis|nats|kafka] [--outage SECONDS] [--rate N]
 [--fsync everysec|always] [--framing block|event] [--partitions N] [--kill-node]
 
 The broker is killed while events come in, and is away. All goes on; what was written meanwhile waits on the node's disk and
@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from node import Failure, Node, Programs, check, feed, wait_for
-from servers import SERVERS, Redis
+from servers import SERVERS, Kafka, Nats, Redis
 from websocket import Client
 
 SECONDS_BEFORE, SECONDS_AFTER = 2, 3
@@ -126,7 +126,9 @@ def main():
     arguments = parser.parse_args()
     programs = Programs(arguments.binaries)
     with tempfile.TemporaryDirectory(prefix="finstream-broker-") as directory:
-        server = Redis(directory, arguments.fsync) if arguments.bus == "redis" else SERVERS[arguments.bus](pathlib.Path(directory))
+        begin = {"redis": lambda: Redis(directory, arguments.fsync), "nats": lambda: Nats(pathlib.Path(directory)),
+                 "kafka": lambda: Kafka(pathlib.Path(arguments.binaries))}
+        server = begin[arguments.bus]()
         with server:
             try:
                 run(programs, server, arguments)

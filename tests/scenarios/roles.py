@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 
-from brokers import INTERVALS, PATIENT, alone, bars_of, check, synthetic
-from node import Failure, Node, Programs, wait_for
+from brokers import INTERVALS, PATIENT, alone, bars_of, synthetic
+from node import Failure, Node, Programs, check, wait_for
 from servers import SERVERS
 
 PARTITIONS = 4

@@ -107,4 +107,30 @@ class Nats(Server):
         return it.recv(64).startswith(b"INFO")
 
 
-SERVERS = {server.driver: server for server in (Redis, Nats)}
+class Kafka(Server):
+    """librdkafka's mock cluster. It forgets everything with its process, so it is stopped where the others are killed."""
+
+    program = "kafka_mock"
+    driver = "kafka"
+    topics = ("finstream.events", "finstream.outputs")
+
+    def __init__(self, binaries):
+        self.command = [str(binaries / "tests" / self.program), *self.topics]
+        self.process = None
+        self.start()
+
+    def start(self):
+        if self.process:
+            self.process.send_signal(signal.SIGCONT)
+            return
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        super().kill()
+
+
+SERVERS = {server.driver: server for server in (Redis, Nats, Kafka)}
