@@ -9,9 +9,11 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <netinet/in.h>
+#include <set>
 #include <sstream>
 #include <string>
 #include <sys/prctl.h>
@@ -23,8 +25,7 @@
 
 namespace finstream::test {
 
-// A port that nobody has now. Between this and its use somebody may take it: then the server says so and the test
-// fails.
+// A port that nobody has now. Between this and its use somebody may take it, if only for a connection of his own.
 inline int free_port() {
   auto socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -37,15 +38,22 @@ inline int free_port() {
   return ntohs(address.sin_port);
 }
 
-inline bool accepts(int port) {
-  auto socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto outcome = connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  close(socket);
-  return outcome == 0;
+// Whether this process listens there. That somebody answers is not enough: tests run side by side.
+inline bool listens(pid_t process, int port) {
+  std::set<std::string> sockets;
+  std::string line, field;
+  for (std::ifstream table{"/proc/net/tcp"}; std::getline(table, line);) {
+    std::istringstream in{line};
+    std::vector<std::string> fields;
+    while (in >> field) fields.push_back(field);
+    auto is_listening = fields.size() > 9 && fields[3] == "0A";
+    if (is_listening && std::stoi(fields[1].substr(fields[1].find(':') + 1), nullptr, 16) == port)
+      sockets.insert("socket:[" + fields[9] + "]");
+  }
+  std::error_code gone;
+  for (auto& file : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/fd", gone})
+    if (sockets.contains(std::filesystem::read_symlink(file, gone).string())) return true;
+  return false;
 }
 
 class broker_process {
@@ -62,13 +70,17 @@ public:
   ~broker_process() { kill(); }
 
   void start() {
-    process_ = run(command_(port_, directory_.path()));
     auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{30};
-    while (!accepts(port_)) {
-      if (std::chrono::steady_clock::now() > deadline || waitpid(process_, nullptr, WNOHANG) == process_)
+    for (process_ = run(command_(port_, directory_.path())); !listens(process_, port_);) {
+      auto has_ended = waitpid(process_, nullptr, WNOHANG) == process_;
+      if (std::chrono::steady_clock::now() > deadline)
         CAF_FAIL("the server does not start (" + package_ + " of .ci/packages.txt, [test]): " + said());
       std::this_thread::sleep_for(std::chrono::milliseconds{2});
+      if (!has_ended) continue;
+      if (!was_started_) port_ = free_port(); // somebody may have been quicker
+      process_ = run(command_(port_, directory_.path()));
     }
+    was_started_ = true;
   }
   // At once, as where the power fails.
   void kill() {
@@ -114,6 +126,7 @@ private:
   std::string package_;
   temp_dir directory_;
   int port_ = free_port();
+  bool was_started_ = false; // clients know the port
   pid_t process_ = 0;
 };
 

@@ -1,5 +1,6 @@
 """Brokers of other people, each started by a scenario in a directory and on a loopback port of its own, and ended by its pid."""
 
+import os
 import shutil
 import signal
 import socket
@@ -15,6 +16,19 @@ def free_port():
         return it.getsockname()[1]
 
 
+def listens(pid, port):
+    """Whether this process listens there. That somebody answers is not enough: scenarios run side by side."""
+    sockets = set()
+    with open("/proc/net/tcp") as table:
+        for fields in map(str.split, table.read().splitlines()[1:]):
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{fields[9]}]")
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{file}") in sockets for file in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False  # it is about to end
+
+
 class Server:
     """What Redis and NATS have in common: a program, a port, and data that outlives a kill."""
 
@@ -28,29 +42,27 @@ class Server:
         self.directory = directory
         self.port = free_port()
         self.process = None
+        self.was_started = False
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.answers, f"{self.program} to answer", deadline=60)
+        self.was_started = True  # clients know the port
 
     def answers(self):
         if self.process.poll() is not None:
-            raise Failure(f"{self.program} ended with code {self.process.returncode}")
+            if self.was_started:
+                raise Failure(f"{self.program} ended with code {self.process.returncode}")
+            self.port = free_port()  # somebody may have been quicker
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not listens(self.process.pid, self.port):
+            return False
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=2) as it:
                 return self.greets(it)
         except OSError:
             return False
-
-    def runs(self):
-        return self.process.poll() is None
-
-    def freeze(self):
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self):
-        self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         self.process.kill()
