@@ -147,6 +147,18 @@ private:
   std::unique_ptr<follower> follower_;
 };
 
+// What the streams hold, where there is no log on this machine yet.
+struct found_log {
+  std::uint64_t log_id = 0;
+  std::uint64_t epoch = 0; // 0: no entry of it is whole
+};
+// Nothing: there is none. Who does not write events cannot begin one.
+expected<std::optional<found_log>> find_log(broker& from, const broker_link_options& options);
+// Over a local log that is open, and has the epoch of what was found if it is new: applies what is missing here. No
+// thread is started; `from` as above.
+expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, const std::optional<found_log>& found,
+                                                 broker_link_options options, std::unique_ptr<broker> to,
+                                                 const char* driver, std::unique_ptr<broker> from = nullptr);
 // Opens the local log, asks the broker, applies what is missing, and starts the shipper.
 expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options local, broker_link_options options,
                                                           const char* driver);

@@ -17,12 +17,6 @@ constexpr std::size_t read_bytes = 4u << 20;
 constexpr const char* node_table = "node";
 constexpr const char* log_id_key = "log_id";
 
-// What the streams hold, before there is a log here.
-struct found_log {
-  std::uint64_t log_id = 0;
-  std::uint64_t epoch = 0; // 0: no entry of it is whole
-};
-
 expected<std::optional<found_log>> look(broker& from, const std::string& stream) {
   if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
   std::optional<found_log> out;
@@ -94,7 +88,8 @@ expected<std::uint64_t> catch_up(bus& local, broker& from, const broker_link_opt
   return copy.give_up().map([&](std::uint64_t given_up) { return *applied + given_up; });
 }
 
-// The log that the streams hold, if there is one. Who does not write events cannot begin one.
+} // namespace
+
 expected<std::optional<found_log>> find_log(broker& from, const broker_link_options& options) {
   auto found = look(from, options);
   if (!found || options.writes_events || (*found && (*found)->epoch != 0)) return found;
@@ -103,7 +98,25 @@ expected<std::optional<found_log>> find_log(broker& from, const broker_link_opti
                                            options.events_stream));
 }
 
-} // namespace
+expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, const std::optional<found_log>& found,
+                                                 broker_link_options options, std::unique_ptr<broker> to,
+                                                 const char* driver, std::unique_ptr<broker> from) {
+  auto is_new = local->recovery().created;
+  auto log_id = hold_log_id(*local, found, options.new_log_id);
+  if (!log_id) return tl::unexpected{log_id.error()};
+  for (auto id : journals_of(options)) {
+    auto caught = catch_up(*local, *to, options, id, *log_id);
+    if (caught && *caught > 0)
+      log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream_of(options, id));
+    if (caught) continue;
+    if (!is_temporary(caught.error().code) || is_new) return tl::unexpected{caught.error()};
+    log::warning("bus", "{}. The node starts without the broker; what is written is kept here until it is back",
+                 caught.error().message);
+    break;
+  }
+  return std::make_unique<brokered_bus>(std::move(local), *log_id, std::move(options), std::move(to), driver,
+                                        std::move(from));
+}
 
 expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options local, broker_link_options options,
                                                           const char* driver) {
@@ -112,9 +125,8 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
   auto from = options.open_broker();
   if (!from) return tl::unexpected{from.error()};
   std::error_code none;
-  auto is_new = !std::filesystem::exists(local.directory + "/CURRENT", none);
   std::optional<found_log> found;
-  if (is_new) {
+  if (!std::filesystem::exists(local.directory + "/CURRENT", none)) {
     auto looked = find_log(**to, options);
     if (!looked)
       return fail(looked.error().code, fmt::format("{}. The data directory {} is new, so whether there is a log "
@@ -124,22 +136,9 @@ expected<std::unique_ptr<brokered_bus>> open_brokered_bus(embedded_bus_options l
   }
   auto opened = open_embedded_bus(local);
   if (!opened) return tl::unexpected{opened.error()};
-  auto log_id = hold_log_id(**opened, found, options.new_log_id);
-  if (!log_id) return tl::unexpected{log_id.error()};
-  for (auto id : journals_of(options)) {
-    auto caught = catch_up(**opened, **to, options, id, *log_id);
-    if (caught && *caught > 0)
-      log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream_of(options, id));
-    if (caught) continue;
-    if (!is_temporary(caught.error().code) || is_new) return tl::unexpected{caught.error()};
-    log::warning("bus", "{}. The node starts without the broker; what is written is kept here until it is back",
-                 caught.error().message);
-    break;
-  }
-  auto out = std::make_unique<brokered_bus>(std::move(*opened), *log_id, std::move(options), std::move(*to), driver,
-                                            std::move(*from));
-  out->start();
-  return out;
+  auto joined = join_log(std::move(*opened), found, std::move(options), std::move(*to), driver, std::move(*from));
+  if (joined) (*joined)->start();
+  return joined;
 }
 
 } // namespace finstream
