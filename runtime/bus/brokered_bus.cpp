@@ -31,10 +31,7 @@ brokered_bus::brokered_bus(std::unique_ptr<bus> local, std::uint64_t log_id, bro
   std::vector<journal_id> own, followed;
   for (auto id : journals_of(options_)) (is_followed(options_, id) ? followed : own).push_back(id);
   ensure(from || followed.empty(), "what is followed has a connection");
-  for (auto id : own) {
-    auto& mine = journals_[id] = std::make_unique<journal>();
-    mine->last_ts = last_entry_ts(*local_, id).value_or(earliest);
-  }
+  for (auto id : own) journals_[id] = std::make_unique<journal>();
   shipper_ = std::make_unique<shipper>(*local_, log_id, options_, std::move(to), own);
   follower_ = std::make_unique<follower>(*local_, log_id, options_, std::move(from), followed);
 }
@@ -72,6 +69,11 @@ expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   if (auto well = shipper_->state(); !well) return tl::unexpected{well.error()};
   auto& mine = *journals_.at(id);
   std::unique_lock in_order{mine.writing};
+  if (!mine.last_ts) {
+    auto last_ts = last_entry_ts(*local_, id);
+    if (!last_ts) return tl::unexpected{last_ts.error()};
+    mine.last_ts = *last_ts;
+  }
   auto blocks = encode_blocks(tx, recovery().epoch, options_.packed);
   std::uint64_t bytes = 0;
   std::uint32_t events = 0;
@@ -80,11 +82,10 @@ expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   is_full_ = !room;
   if (!room) return tl::unexpected{room.error()};
   auto appends = tx.appends.size();
-  auto log_ts = std::max(mine.last_ts, options_.time->now());
-  for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
+  mine.last_ts = std::max(*mine.last_ts, options_.time->now()); // a write that fails may be there all the same
+  for (auto& x : blocks) tx.appends.push_back(buffer_record(id, *mine.last_ts, std::move(x)));
   auto done = local_->write(std::move(tx));
   if (!done) return done;
-  mine.last_ts = log_ts;
   count(blocks.size(), bytes);
   auto number = done->offsets.back() + 1;
   done->offsets.resize(appends);

@@ -127,8 +127,8 @@ public:
 
 private:
   struct journal {
-    std::mutex writing; // held over a write: entries are numbered in the order in which they are applied
-    timestamp last_ts = earliest;
+    std::mutex writing;               // held over a write: entries are numbered in the order in which they are applied
+    std::optional<timestamp> last_ts; // of its last entry; not known before the first write
   };
 
   expected<receipt> write_here(journal_id id, transaction tx);

@@ -136,6 +136,8 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
     if (!applied) return tl::unexpected{applied.error()};
     if (*applied > 0) return conflict("it has entries that were not here; they are now, and are to be looked at first");
   }
+  auto last_ts = last_entry_ts(local_, id);
+  if (!last_ts) return tl::unexpected{last_ts.error()};
   auto began = options_.time->monotonic();
   auto sent = in.writer.publish(*in.to, blocks);
   if (!sent) {
@@ -145,7 +147,7 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
   sent->took = options_.time->monotonic() - began;
   options_.on_published(*sent);
   auto appends = tx.appends.size(), entries = blocks.size();
-  auto log_ts = std::max(options_.time->now(), last_entry_ts(local_, id).value_or(earliest));
+  auto log_ts = std::max(options_.time->now(), *last_ts);
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
   auto done = local_.write(std::move(tx));
   if (!done) {

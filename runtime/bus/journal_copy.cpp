@@ -17,11 +17,13 @@ new_record buffer_record(journal_id id, timestamp log_ts, std::string block) {
   return {buffer_of(id.side), id.partition, record_kind::entry, 1, log_ts, std::move(block)};
 }
 
-std::optional<timestamp> last_entry_ts(const bus& local, journal_id id) {
+expected<timestamp> last_entry_ts(const bus& local, journal_id id) {
   auto range = local.range(buffer_of(id.side), id.partition);
-  if (!range || range->next == range->head) return std::nullopt;
+  if (!range) return tl::unexpected{range.error()};
+  if (range->next == range->head) return earliest;
   auto last = local.read(buffer_of(id.side), id.partition, range->next - 1, 1);
-  return last && !last->empty() ? std::optional{last->front().log_ts} : std::nullopt;
+  if (!last) return tl::unexpected{last.error()};
+  return last->front().log_ts;
 }
 
 expected<void> trim_buffer(bus& local, journal_id id, std::uint64_t shipped, timestamp older_than) {
@@ -132,7 +134,9 @@ void journal_copy::pass(std::uint64_t entries) {
 
 expected<std::uint64_t> journal_copy::apply(transaction tx, std::vector<std::string> blocks) {
   auto count = blocks.size();
-  auto log_ts = std::max(time_.now(), last_entry_ts(local_, id_).value_or(earliest));
+  auto last_ts = last_entry_ts(local_, id_);
+  if (!last_ts) return tl::unexpected{last_ts.error()};
+  auto log_ts = std::max(time_.now(), *last_ts);
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id_, log_ts, std::move(x)));
   auto written = local_.write(std::move(tx));
   if (!written) return tl::unexpected{written.error()};

@@ -12,7 +12,7 @@
 
 namespace finstream {
 
-std::optional<timestamp> last_entry_ts(const bus& local, journal_id id); // nothing: it keeps none
+expected<timestamp> last_entry_ts(const bus& local, journal_id id); // the earliest there is, where it keeps none
 new_record buffer_record(journal_id id, timestamp log_ts, std::string block);
 // Drops entries below `shipped` that are older than that, but for the last one, which says when the next may be.
 expected<void> trim_buffer(bus& local, journal_id id, std::uint64_t shipped, timestamp older_than);
