@@ -63,7 +63,8 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   if (*saved) {
     std::uint64_t id = 0;
     auto [end, code] = std::from_chars((*saved)->data(), (*saved)->data() + (*saved)->size(), id);
-    if (code == std::errc{} && end == (*saved)->data() + (*saved)->size()) return id;
+    if (code == std::errc{} && end == (*saved)->data() + (*saved)->size())
+      return local.sync().map([id] { return id; }); // also where the answer to writing it was lost
     return fail(errc::corrupt_record, fmt::format("the data directory says that its log is number '{}', which is "
                                                   "none; `finstream verify` looks at the rest",
                                                   **saved));
@@ -75,7 +76,7 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   transaction tx;
   tx.writes.push_back({node_table, log_id_key, std::to_string(id)});
   if (auto written = local.write(std::move(tx)); !written) return tl::unexpected{written.error()};
-  return id;
+  return local.sync().map([id] { return id; }); // a log that has lost it would be of no broker
 }
 
 // What was begun by a writer that died is given up by the next one: the shipper says so to the broker.
@@ -109,7 +110,9 @@ expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, con
     if (caught && *caught > 0)
       log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream_of(options, id));
     if (caught) continue;
-    if (!is_temporary(caught.error().code) || is_new) return tl::unexpected{caught.error()};
+    // A disk in trouble is another matter: a log that goes on without what the broker has becomes another log.
+    auto is_away = caught.error().code == errc::unreachable || caught.error().code == errc::overloaded;
+    if (!is_away || is_new) return tl::unexpected{caught.error()};
     log::warning("bus", "{}. The node starts without the broker; what is written is kept here until it is back",
                  caught.error().message);
     break;

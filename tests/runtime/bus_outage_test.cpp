@@ -101,6 +101,21 @@ struct outage_world {
 
 CAF_TEST_FIXTURE_SCOPE(outage_tests, outage_world)
 
+CAF_TEST(which log it is is on the disk before anything else) { CAF_CHECK_EQUAL(local->syncs, 1); }
+
+// It would go on behind what it has, and be another log from there.
+CAF_TEST(a node whose disk does not take what the broker has does not start) {
+  write(topic::events, "x");
+  ship();
+  transaction id;
+  id.writes.push_back({"node", "log_id", "1"});
+  disk = open_memory_bus(7);
+  CAF_REQUIRE(disk->write(std::move(id)));
+  CAF_CHECK(start(false, false) == std::optional{errc::disk_full});
+  CAF_CHECK(!start());
+  CAF_CHECK_EQUAL(must(disk->range(topic::events, 0)).next, 1u);
+}
+
 CAF_TEST(times of entries do not go back where an answer was lost) {
   local->answers = false;
   CAF_CHECK(!write(topic::events, "x"));
