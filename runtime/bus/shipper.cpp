@@ -123,6 +123,7 @@ expected<void> shipper::meet(journal_id id, lane& in) {
     in.unsent.bytes -= std::min(changed.bytes, in.unsent.bytes);
     in.unsent.events -= std::min(changed.events, in.unsent.events);
   }
+  if (in.shipped >= in.written) in.unsent = {}; // whatever could not be counted
   return {};
 }
 
@@ -152,6 +153,7 @@ expected<bool> shipper::ship(lane& in, std::uint64_t until) {
   in.shipped = in.writer.shipped();
   in.unsent.bytes -= std::min(in.unsent.bytes, done->bytes);
   in.unsent.events -= std::min(in.unsent.events, done->events);
+  if (in.shipped >= in.written) in.unsent = {};
   buffer_.shipped_events += done->events;
   changed_.notify_all();
   return in.shipped < until;
@@ -238,8 +240,7 @@ void shipper::written(journal_id where, std::uint64_t number, std::uint64_t byte
     std::lock_guard guard{mutex_};
     auto& in = lanes_.at(where);
     in.written = std::max(in.written, number);
-    in.unsent.bytes += bytes;
-    in.unsent.events += events;
+    if (number > in.shipped) in.unsent.bytes += bytes, in.unsent.events += events; // else it was brought before this
     has_news_ = true;
   }
   changed_.notify_all();

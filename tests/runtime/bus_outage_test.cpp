@@ -101,6 +101,23 @@ struct outage_world {
 
 CAF_TEST_FIXTURE_SCOPE(outage_tests, outage_world)
 
+CAF_TEST(what is brought to the broker before its writer is told does not wait for it) {
+  local->on_written = [this] { ship(); };
+  for (int i = 0; i < 3; ++i) CAF_CHECK(write(topic::events, "x")->level == durability::broker);
+  CAF_CHECK_EQUAL(log->buffer().bytes, 0u);
+  CAF_CHECK_EQUAL(log->buffer().events, 0u);
+}
+
+CAF_TEST(what cannot be counted does not wait for ever) {
+  write(topic::events, "x"), write(topic::events, "x");
+  server.break_after(2); // both are there, and it is not known
+  ship();
+  local->reads_until_one_fails = 2; // first it is asked whose the last entry there is
+  ship();
+  CAF_CHECK_EQUAL(log->buffer().entries, 0u);
+  CAF_CHECK_EQUAL(log->buffer().bytes, 0u);
+}
+
 CAF_TEST(which log it is is on the disk before anything else) { CAF_CHECK_EQUAL(local->syncs, 1); }
 
 // It would go on behind what it has, and be another log from there.
