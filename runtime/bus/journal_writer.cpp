@@ -54,6 +54,10 @@ expected<void> journal_writer::meet(broker& to) {
   return {};
 }
 
+expected<bool> journal_writer::ends_there(broker& to) const {
+  return to.ends(stream_).map([this](const stream_ends& ends) { return ends.last == last_; });
+}
+
 // The last entry there and the one that is here. All before it are the same, for each was published behind the one
 // before it.
 expected<journal_writer::found_entry> journal_writer::look_at_last(broker& to, message_number last) const {

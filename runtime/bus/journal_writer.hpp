@@ -32,6 +32,7 @@ public:
   expected<void> meet(broker& to);
   bool has_met() const { return met_; }
   void forget() { met_ = false; }                    // to be called when publishing failed
+  expected<bool> ends_there(broker& to) const;       // the stream does, where this writer has left it
   std::uint64_t shipped() const { return shipped_; } // entries that the stream has, whole
 
   // So many bytes wait for the broker, here or in other journals.

@@ -21,8 +21,8 @@ shipper::shipper(bus& local, std::uint64_t log_id, const broker_link_options& op
   chance_.seed(static_cast<std::minstd_rand::result_type>(options.seed + 1));
   for (auto id : journals) {
     auto stream = stream_of(options_, id);
-    auto& in =
-      lanes_.emplace(id, lane{{local, id, stream, log_id, options.how, options.flow}, stream, 0, 0, {}}).first->second;
+    auto& in = lanes_.emplace(id, lane{{local, id, stream, log_id, options.how, options.flow}, stream, 0, 0, {}, {}})
+                 .first->second;
     if (auto range = local_.range(buffer_of(id.side), id.partition)) in.written = range->next, in.shipped = range->head;
     in.unsent = count(id, in.shipped, in.written);
   }
@@ -72,7 +72,7 @@ std::optional<nanoseconds> shipper::step() {
   for (auto& [id, in] : lanes_) {
     auto more = ship(in, until[id]);
     if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
-      in.writer.forget(); // the stream does not end where it did: it may have forgotten something
+      forget(); // the stream does not end where it did: it may have forgotten something, and so may the others
       return 0;
     }
     if (!more) return fail_over(more.error());
@@ -82,6 +82,8 @@ std::optional<nanoseconds> shipper::step() {
   }
   if (is_more) return 0;
   if (auto now = options_.time->monotonic(); now - trimmed_at_ >= trim_interval) {
+    if (auto known = look_again(); !known) return fail_over(known.error());
+    if (!std::ranges::all_of(lanes_, [](auto& x) { return x.second.writer.has_met(); })) return 0;
     trimmed_at_ = now;
     trim_buffers();
     trim_streams();
@@ -96,6 +98,22 @@ expected<void> shipper::connect() {
   for (auto& [id, in] : lanes_) {
     if (in.writer.has_met()) continue;
     if (auto met = meet(id, in); !met) return met;
+  }
+  return {};
+}
+
+// Where a stream ends is to be asked anew.
+void shipper::forget() {
+  for (auto& [id, in] : lanes_) in.writer.forget();
+}
+
+// While nothing is written, nothing else tells that the broker has forgotten something. Before what it had is let go
+// here, it is asked.
+expected<void> shipper::look_again() {
+  for (auto& [id, in] : lanes_) {
+    auto ends = in.writer.ends_there(*to_);
+    if (!ends) return tl::unexpected{ends.error()};
+    if (!*ends) forget();
   }
   return {};
 }
@@ -117,6 +135,7 @@ expected<void> shipper::meet(journal_id id, lane& in) {
   std::lock_guard guard{mutex_};
   in.shipped = has;
   if (has < had) {
+    in.acknowledged.clear();
     buffer_.sent_again += had - has;
     in.unsent.bytes += changed.bytes, in.unsent.events += changed.events;
   } else {
@@ -166,7 +185,7 @@ std::optional<nanoseconds> shipper::fail_over(const failure& why) {
     was_up = std::exchange(up_, false);
     if (was_up || !was_tried_) down_since_ = options_.time->monotonic();
     if (was_up) ++buffer_.outages;
-    for (auto& [id, in] : lanes_) in.writer.forget();
+    forget();
     changed_.notify_all();
   }
   if (was_up || !std::exchange(was_tried_, true))
@@ -216,12 +235,17 @@ void shipper::tell(bool up, std::string message) {
 
 // ---- what is no longer needed
 
-// Entries that the broker has, but for those of the last while: it may yet forget them.
+// Entries that the broker has, but for those that it has acknowledged in the last while: it may yet forget them.
 void shipper::trim_buffers() {
-  timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
-  for (auto& [id, in] : lanes_)
-    if (auto trimmed = trim_buffer(local_, id, in.shipped, until); !trimmed)
+  auto now = options_.time->monotonic();
+  auto is_old = [&](const auto& x) { return now - x.first >= options_.buffer_keep_ms * millisecond; };
+  for (auto& [id, in] : lanes_) {
+    in.acknowledged.emplace_back(now, in.shipped);
+    while (in.acknowledged.size() > 1 && is_old(in.acknowledged[1])) in.acknowledged.pop_front();
+    if (!is_old(in.acknowledged.front())) continue;
+    if (auto trimmed = trim_buffer(local_, id, in.acknowledged.front().second, options_.time->now()); !trimmed)
       log::warning("bus", "the buffer of {} cannot be trimmed: {}", in.stream, trimmed.error().message);
+  }
 }
 
 void shipper::trim_streams() {

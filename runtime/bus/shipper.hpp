@@ -11,6 +11,7 @@
 #include "runtime/bus/journal_writer.hpp"
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <random>
@@ -47,13 +48,16 @@ private:
   struct lane {
     journal_writer writer; // of the shipper's thread alone
     std::string stream;
-    std::uint64_t shipped = 0; // entries that the broker has
-    std::uint64_t written = 0; // entries in the buffer, all told
-    amount unsent;             // in those that the broker does not have
+    std::uint64_t shipped = 0;                                      // entries that the broker has
+    std::uint64_t written = 0;                                      // entries in the buffer, all told
+    amount unsent;                                                  // in those that the broker does not have
+    std::deque<std::pair<nanoseconds, std::uint64_t>> acknowledged; // every while: what was shipped by then
   };
 
   expected<void> connect();
   expected<void> meet(journal_id id, lane& in);
+  void forget();
+  expected<void> look_again();
   amount count(journal_id id, std::uint64_t from, std::uint64_t until) const;
   expected<bool> ship(lane& in, std::uint64_t until);
   buffer_state sum() const;

@@ -92,8 +92,7 @@ struct outage_world {
     return ends && ends->last ? ends->last->transaction : 0;
   }
   void forget(const std::string& stream, std::uint64_t entries) {
-    server.lose_behind("finstream." + stream,
-                       entries == 0 ? std::nullopt : std::optional{message_number{entries, 0}});
+    server.lose_behind("finstream." + stream, entries == 0 ? std::nullopt : std::optional{message_number{entries, 0}});
   }
 };
 
@@ -116,6 +115,41 @@ CAF_TEST(what cannot be counted does not wait for ever) {
   ship();
   CAF_CHECK_EQUAL(log->buffer().entries, 0u);
   CAF_CHECK_EQUAL(log->buffer().bytes, 0u);
+}
+
+CAF_TEST(an entry that has waited long is kept as long as any) {
+  server.set_reachable(false);
+  for (int i = 0; i < 5; ++i) write(topic::events, "x");
+  time.advance(60 * second);
+  server.set_reachable(true);
+  ship();
+  forget("events", 2);
+  write(topic::events, "x");
+  ship();
+  CAF_CHECK(log->health().has_value());
+  CAF_CHECK_EQUAL(entries_in("events"), 6u);
+}
+
+CAF_TEST(what the broker has forgotten while nothing is written is sent again) {
+  for (int i = 0; i < 5; ++i) write(topic::events, "x");
+  ship();
+  forget("events", 2);
+  for (int i = 0; i < 20; ++i) {
+    time.advance(5 * second);
+    ship();
+  }
+  CAF_CHECK(log->health().has_value());
+  CAF_CHECK_EQUAL(entries_in("events"), 5u);
+}
+
+CAF_TEST(a broker that has forgotten outputs is asked about events as well) {
+  write(topic::events, "x"), write(topic::bars, "x");
+  ship();
+  forget("events", 0), forget("outputs", 0);
+  write(topic::bars, "x");
+  ship();
+  CAF_CHECK_EQUAL(entries_in("outputs"), 2u);
+  CAF_CHECK_EQUAL(entries_in("events"), 1u);
 }
 
 CAF_TEST(which log it is is on the disk before anything else) { CAF_CHECK_EQUAL(local->syncs, 1); }
