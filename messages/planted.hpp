@@ -24,6 +24,13 @@ enum class fault : std::uint8_t {
   row_is_forgotten,
   stage_begins_empty,
   parts_are_not_sent_again,
+  silence_is_taken_for_yes,
+  buffer_is_trimmed_early,
+  begun_entry_is_not_given_up,
+  catches_up_one_too_far,
+  outputs_go_first,
+  full_buffer_takes_more,
+  forgotten_is_not_sent_again,
 };
 
 #ifdef FINSTREAM_PLANTED_FAULTS

@@ -1,5 +1,7 @@
 #include "runtime/bus/journal_copy.hpp"
 
+#include "messages/planted.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
@@ -71,6 +73,7 @@ expected<void> journal_copy::begin() {
   next_ = range->next;
   checks_ = range->next > range->head;
   after_ = {checks_ ? next_ - 1 : next_, last_part};
+  if (planted(fault::catches_up_one_too_far)) checks_ = false, after_ = {next_ + 1, last_part};
   messages_ = {}, blocks_ = {}, pieces_.clear();
   begun_ = false;
   knows_where_ = true;

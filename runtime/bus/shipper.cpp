@@ -1,5 +1,6 @@
 #include "runtime/bus/shipper.hpp"
 
+#include "messages/planted.hpp"
 #include "runtime/bus/journal_copy.hpp"
 #include "runtime/log/log.hpp"
 
@@ -69,6 +70,9 @@ std::optional<nanoseconds> shipper::step() {
     until[i->first] = range->next;
   }
   bool is_more = false;
+  if (planted(fault::outputs_go_first))
+    for (auto i = lanes_.rbegin(); i != lanes_.rend(); ++i)
+      if (auto more = ship(i->second, until[i->first]); !more) return fail_over(more.error());
   for (auto& [id, in] : lanes_) {
     auto more = ship(in, until[id]);
     if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
@@ -242,6 +246,7 @@ void shipper::trim_buffers() {
   for (auto& [id, in] : lanes_) {
     in.acknowledged.emplace_back(now, in.shipped);
     while (in.acknowledged.size() > 1 && is_old(in.acknowledged[1])) in.acknowledged.pop_front();
+    if (planted(fault::buffer_is_trimmed_early)) in.acknowledged.front() = {0, in.written};
     if (!is_old(in.acknowledged.front())) continue;
     if (auto trimmed = trim_buffer(local_, id, in.acknowledged.front().second, options_.time->now()); !trimmed)
       log::warning("bus", "the buffer of {} cannot be trimmed: {}", in.stream, trimmed.error().message);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace finstream::simulation {
 
@@ -20,7 +21,7 @@ void ledger::on_written(const bus& truth, const transaction& tx, const std::vect
     if (x.where == topic::dead_letters) take_letter(x.partition, x.payload);
   }
   for (auto& x : tx.writes)
-    if (x.table == feeds_table && x.value) check_resume_point(x.key, *x.value);
+    if (x.table == feeds_table && x.value && !catching_up_) check_resume_point(x.key, *x.value);
 }
 
 void ledger::take(const bus& truth, std::uint16_t partition, std::uint64_t offset, const event_batch& batch) {
@@ -31,7 +32,8 @@ void ledger::take(const bus& truth, std::uint16_t partition, std::uint64_t offse
     if (!is_new) {
       auto range = truth.range(topic::events, partition);
       auto was_kept = range && known->second.offset >= range->head;
-      if (known->second.partition != partition || (was_kept && number - known->second.number <= horizon_))
+      auto is_known = was_kept && !catching_up_; // a copy begins before what was trimmed where it was written
+      if (known->second.partition != partition || (is_known && number - known->second.number <= horizon_))
         on_broken_rule(fmt::format("event {} is in the log twice: events/{} at {} and events/{} at {}, {} events later",
                                    id, known->second.partition, known->second.offset, partition, offset,
                                    number - known->second.number));
@@ -71,6 +73,11 @@ bool ledger::has_gap(std::uint16_t partition, const std::string& feed, std::size
   return has_one_with(gaps_, fmt::format("{} {} line {} run ", partition, feed, line));
 }
 
+void ledger::check_resume_points(const bus& truth) {
+  for (auto* feed : feeds_)
+    if (auto saved = truth.get(feeds_table, feed->name); saved && *saved) check_resume_point(feed->name, **saved);
+}
+
 void ledger::check_resume_point(const std::string& feed, const std::string& bytes) {
   auto of = std::find_if(feeds_.begin(), feeds_.end(), [&](auto* x) { return x->name == feed; });
   auto point = unpack_resume_point(bytes);
@@ -91,6 +98,7 @@ void ledger::on_lost(const bus& truth) {
   });
   letters_.clear(), gaps_.clear(), complete_.clear();
   counts_.clear();
+  auto before = std::exchange(catching_up_, true); // all of it was looked at when it was written
   for (auto& [id, at] : events_) counts_[at.partition] = std::max(counts_[at.partition], at.number + 1);
   for (std::uint16_t partition = 0; partition < most_partitions; ++partition)
     for (auto where : {topic::events, topic::dead_letters}) {
@@ -106,6 +114,7 @@ void ledger::on_lost(const bus& truth) {
         }
       }
     }
+  catching_up_ = before;
 }
 
 } // namespace finstream::simulation

@@ -25,6 +25,9 @@ public:
 
   void on_written(const bus& truth, const transaction& tx, const std::vector<std::uint64_t>& offsets);
   void on_lost(const bus& truth); // the log has fewer records than before
+  // While it takes from elsewhere what was written once: resume points may be ahead, and are checked when it has all.
+  void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
+  void check_resume_points(const bus& truth);
   bool has_event(const std::string& event_id) const {
     return events_.count(event_id) != 0 || trimmed_.count(event_id) != 0;
   }
@@ -46,6 +49,7 @@ private:
 
   std::vector<simulated_feed*> feeds_;
   std::uint64_t horizon_;
+  bool catching_up_ = false;
   std::unordered_map<std::string, place> events_; // by event_id; looked up only
   std::set<std::string> trimmed_;                 // those that came again when they were no longer kept
   std::map<std::uint16_t, std::uint64_t> counts_; // of events, by partition

@@ -113,6 +113,7 @@ void simulation::record_is_poisoned() {
   if (poisoned_.size() >= 3) return;
   end_node();
   forget_what_is_lost(disk_->lose_process());
+  if (broker_ && book_->is_behind(broker_->truth())) return start_node(); // first it takes what the broker has
   auto partition = static_cast<std::uint16_t>(chance_.below(static_cast<std::uint64_t>(config_.partitions)));
   auto range = disk_->truth().range(topic::events, partition);
   auto last = earliest;
@@ -127,6 +128,7 @@ void simulation::record_is_poisoned() {
   }
   transaction tx;
   tx.appends.push_back({topic::events, partition, kind, 1, std::max(last, time_.now()), payload});
+  if (broker_) add_entry(tx);
   disk_->write_as_a_stranger(std::move(tx));
   poisoned_.emplace(partition, range->next);
   told(fmt::format("events/{} at {}", partition, range->next));

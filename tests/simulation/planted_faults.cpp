@@ -24,8 +24,16 @@ constexpr const char* names[] = {"none",
                                  "rules_change_is_forgotten",
                                  "row_is_forgotten",
                                  "stage_begins_empty",
-                                 "parts_are_not_sent_again"};
-static_assert(std::size(names) == static_cast<std::size_t>(fault::parts_are_not_sent_again) + 1, "each has its name");
+                                 "parts_are_not_sent_again",
+                                 "silence_is_taken_for_yes",
+                                 "buffer_is_trimmed_early",
+                                 "begun_entry_is_not_given_up",
+                                 "catches_up_one_too_far",
+                                 "outputs_go_first",
+                                 "full_buffer_takes_more",
+                                 "forgotten_is_not_sent_again"};
+static_assert(std::size(names) == static_cast<std::size_t>(fault::forgotten_is_not_sent_again) + 1,
+              "each has its name");
 fault the_fault = fault::none; // set before any thread is there
 } // namespace
 

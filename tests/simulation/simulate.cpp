@@ -21,11 +21,12 @@ struct options {
   std::uint64_t seed = 1, seeds = 1, steps = 150;
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
   std::string fault;
-  bool verbose = false, twice = false, past = false, list_faults = false;
+  bool verbose = false, twice = false, list_faults = false;
+  scope what;
 };
 
 struct summary {
-  std::uint64_t seeds = 0, steps = 0, events = 0, failed = 0;
+  std::uint64_t seeds = 0, steps = 0, events = 0, with_broker = 0, failed = 0;
 };
 
 thread_local std::uint64_t seed_at_work = 0;
@@ -40,10 +41,12 @@ extern "C" void say_the_seed(int) {
 int usage(const char* why) {
   fmt::print(stderr,
              "simulate: {}\n"
-             "usage: simulate [--seed N] [--seeds COUNT] [--steps M] [--threads T] [--past] [--twice] [--verbose]{}\n"
+             "usage: simulate [--seed N] [--seeds COUNT] [--steps M] [--threads T] [--past] [--broker] [--twice] "
+             "[--verbose]{}\n"
              "  --seed N       the first seed (1)           --seeds COUNT  how many, one after the other (1)\n"
              "  --steps M      of each run (150)            --threads T    as many runs at a time (one a core)\n"
              "  --past         the past is posted to the backfill lane, too\n"
+             "  --broker       the log of each seed is on a broker, and not of one in three\n"
              "  --twice        each seed twice: its history must be the same, bit for bit\n"
              "  --verbose      what the node says, on standard error\n",
              why, fault_names().empty() ? "" : " [--fault NAME | --faults]");
@@ -54,7 +57,8 @@ void tell(const outcome& run, std::uint64_t seed, const options& o) {
   fmt::print("seed {}: {} steps, {} events, history {:016x}\n", seed, run.steps, run.events, run.hash);
   if (!run.broken) return;
   for (auto& step : run.last_steps) fmt::print("  {}\n", step);
-  auto more = (o.past ? " --past" : "") + (o.fault.empty() ? "" : " --fault " + o.fault);
+  auto more = std::string{o.what.past ? " --past" : ""} + (o.what.broker ? " --broker" : "") +
+              (o.fault.empty() ? "" : " --fault " + o.fault);
   fmt::print("BROKEN: {}\nagain: ./dev sim --seed {} --steps {}{}\n", *run.broken, seed, o.steps, more);
 }
 
@@ -65,11 +69,12 @@ summary run_all(const options& o) {
   auto work = [&] {
     for (auto seed = next++; seed < o.seed + o.seeds; seed = next++) {
       seed_at_work = seed;
-      auto run = finstream::simulation::simulation{seed, o.past}.run(o.steps);
-      if (o.twice && finstream::simulation::simulation{seed, o.past}.run(o.steps).hash != run.hash)
+      auto run = finstream::simulation::simulation{seed, o.what}.run(o.steps);
+      if (o.twice && finstream::simulation::simulation{seed, o.what}.run(o.steps).hash != run.hash)
         run.broken = "the same seed has another history the second time";
       std::lock_guard guard{mutex};
       ++all.seeds, all.steps += run.steps, all.events += run.events;
+      if (run.with_broker) ++all.with_broker;
       if (run.broken) ++all.failed;
       if (run.broken || o.seeds == 1) tell(run, seed, o);
     }
@@ -94,7 +99,8 @@ int main(int count, char** arguments) {
     std::string name = arguments[i];
     if (auto* flag = name == "--verbose"  ? &o.verbose
                      : name == "--twice"  ? &o.twice
-                     : name == "--past"   ? &o.past
+                     : name == "--past"   ? &o.what.past
+                     : name == "--broker" ? &o.what.broker
                      : name == "--faults" ? &o.list_faults
                                           : nullptr) {
       *flag = true;
@@ -127,6 +133,7 @@ int main(int count, char** arguments) {
   log::stop();
   std::signal(SIGABRT, say_the_seed);
   auto all = run_all(o);
-  fmt::print("{} seeds, {} steps, {} events: {} failed\n", all.seeds, all.steps, all.events, all.failed);
+  fmt::print("{} seeds ({} with a broker), {} steps, {} events: {} failed\n", all.seeds, all.with_broker, all.steps,
+             all.events, all.failed);
   return all.failed == 0 ? 0 : 1;
 }

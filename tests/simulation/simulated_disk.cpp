@@ -77,6 +77,7 @@ expected<std::uint64_t> simulated_disk::trim(topic where, std::uint16_t partitio
 }
 
 expected<void> simulated_disk::sync() {
+  was_synced_ = true;
   synced_ = history_.size();
   return {};
 }
@@ -94,6 +95,7 @@ void simulated_disk::die_after_writes(std::uint64_t writes) { writes_left_ = wri
 
 bool simulated_disk::lose_process() {
   writes_left_ = ~std::uint64_t{0};
+  recovery_.created = history_.empty() && !was_synced_;
   return level_ == durability::none && lose_machine();
 }
 
@@ -102,9 +104,18 @@ bool simulated_disk::lose_machine() {
   return cut_to(synced_ + chance_.below(history_.size() - synced_ + 1));
 }
 
+void simulated_disk::lose_all() {
+  writes_left_ = ~std::uint64_t{0};
+  synced_ = 0, was_synced_ = false;
+  history_.clear();
+  last_log_ts_.clear();
+  inner_ = open_memory_bus();
+  recovery_ = {recovery_.epoch, true, {}};
+}
+
 bool simulated_disk::cut_to(std::size_t changes) {
   auto lost = history_.size() - changes;
-  recovery_ = {recovery_.epoch, false, {}};
+  recovery_ = {recovery_.epoch, changes == 0 && !was_synced_, {}};
   synced_ = changes;
   if (lost == 0) return false;
   recovery_.notes.push_back("torn tail: " + std::to_string(lost) + " transactions are lost");

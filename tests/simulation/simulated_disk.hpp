@@ -5,8 +5,6 @@
 // the newest, as a log does whose tail is torn, and is made again from there. A write may fail and not be there, or
 // fail and be there all the same (its answer was lost), be refused for as long as the disk is full, or take its time.
 // Reads may fail.
-//
-// A simulated broker would stand beside it: another bus, lent to the same node.
 #pragma once
 
 #include "runtime/bus/bus.hpp"
@@ -44,10 +42,12 @@ public:
   void write_as_a_stranger(transaction tx); // what no node would write; it stays
   void pass(nanoseconds span);              // what is due is synced
   void die_after_writes(std::uint64_t writes);
+  bool may_lose() const { return level_ != durability::batch; } // with the machine
   bool is_dead() const { return writes_left_ == 0; } // the process is about to be killed: it writes nothing more
   // The process is gone; a new one opens the log. Whether it lost anything.
   bool lose_process();
   bool lose_machine();
+  void lose_all(); // another machine takes its place, with an empty disk
   std::uint64_t history_hash() const { return hash_; }
 
   expected<receipt> write(transaction tx) override;
@@ -87,11 +87,12 @@ private:
   nanoseconds since_sync_ = 0;
   std::unique_ptr<bus> inner_;
   std::vector<change> history_;
-  std::size_t synced_ = 0; // so many changes survive the machine
+  std::size_t synced_ = 0;  // so many changes survive the machine
+  bool was_synced_ = false; // on demand: a log that has nothing is no new one any more
   std::uint64_t writes_left_ = ~std::uint64_t{0};
   std::uint64_t hash_ = 0;
   std::map<std::pair<topic, std::uint16_t>, timestamp> last_log_ts_;
-  recovery_report recovery_{1, false, {}};
+  recovery_report recovery_{1, true, {}};
 };
 
 } // namespace finstream::simulation

@@ -40,7 +40,7 @@ supervised_child branch(node_context* context, const std::string& id, supervisor
 
 simulated_node::simulated_node(node_parts parts, std::uint64_t seed) : parts_{std::move(parts)}, chance_{seed} {
   config = parts_.config;
-  context.log = parts_.disk;
+  context.log = parts_.log;
   context.time = parts_.time;
   context.seed = seed;
   rules.set(parts_.rules);
@@ -56,6 +56,7 @@ simulated_node::~simulated_node() {
   parts_.disk->die_after_writes(0);
   root_ = nullptr;
   end_all();
+  parts_.disk->on_slow = [time = parts_.time](nanoseconds span) { time->advance(span); };
 }
 
 // As the front door builds it, in the same order and with the same strategies; nobody has a thread of his own.
@@ -114,6 +115,7 @@ void simulated_node::pass(nanoseconds span) {
     auto step = std::min(span, step_of_time);
     parts_.time->advance(step);
     parts_.disk->pass(step);
+    if (parts_.on_time) parts_.on_time();
     scheduler_of(system()).advance_time(caf::timespan{step});
     for (auto* feed : parts_.feeds)
       if (feed->running()) feed->running()->look_at_time();

@@ -32,6 +32,8 @@ private:
 struct node_parts {
   settings config;
   simulated_disk* disk = nullptr;
+  bus* log = nullptr;            // the disk, or what stands before it
+  std::function<void()> on_time; // some has passed
   simulated_clock* time = nullptr;
   std::vector<simulated_feed*> feeds;
   stage_rules rules;

@@ -10,14 +10,17 @@ namespace finstream::simulation {
 namespace {
 constexpr std::size_t steps_told = 30;
 constexpr std::uint64_t check_every = 20;   // steps: a replay costs more the longer the log is
+constexpr std::uint64_t brokers_of = 3;     // so many seeds one has its log on a broker
 constexpr std::uint64_t most_pending = 100; // of what one appender has yet to write
 constexpr nanoseconds most_time_to_drain = 300 * second;
 constexpr int most_starts_when_healed = 3; // a node that gave up just then, and one more whose records still crash
 } // namespace
 
-simulation::simulation(std::uint64_t seed, bool past) : seed_{seed}, chance_{seed} {
+simulation::simulation(std::uint64_t seed, scope what) : seed_{seed}, chance_{seed} {
   choose_settings();
-  choose_operations(past);
+  // Drawn apart, so that a seed without a broker is what it is without those who have one.
+  if (what.broker || chance{~seed}.one_in(brokers_of)) choose_broker();
+  choose_operations(what.past);
 }
 
 void simulation::choose_settings() {
@@ -54,7 +57,9 @@ void simulation::choose_settings() {
   ledger_->on_broken_rule = disk_->on_broken_rule;
   disk_->on_written = [this](const transaction& tx, const std::vector<std::uint64_t>& offsets) {
     ledger_->on_written(disk_->truth(), tx, offsets);
+    if (book_) book_->on_written(tx, offsets);
   };
+  disk_->on_slow = [this](nanoseconds span) { time_.advance(span); };
 }
 
 // Of what may go wrong each seed has some, so that they are met alone, together, and without the others' noise.
@@ -81,6 +86,7 @@ void simulation::choose_operations(bool past) {
   for (auto& x : troubles)
     if (chance_.one_in(2)) operations_.push_back(x);
   if (past) operations_.push_back({"some past is found", 3, &self::past_is_found});
+  if (broker_) choose_broker_troubles();
   operations_.push_back({"the disk has room", 5, &self::disk_has_room});
   operations_.push_back({"the disk gets better", 5, &self::disk_gets_better});
   for (auto& x : operations_) all_weights_ += x.weight;
@@ -98,6 +104,7 @@ outcome simulation::run(std::uint64_t steps) {
     (this->*chosen->act)();
     node_->post(*past_);
     look_after_node();
+    check_link();
     if (step_ % check_every == check_every - 1) check();
   }
   if (!broken_) finish();
@@ -106,6 +113,8 @@ outcome simulation::run(std::uint64_t steps) {
   out.broken = broken_;
   out.last_steps.assign(last_steps_.begin(), last_steps_.end());
   out.steps = step_, out.events = ledger_->events(), out.hash = disk_->history_hash();
+  out.with_broker = broker_ != nullptr;
+  if (broker_) out.hash ^= broker_->history_hash();
   return out;
 }
 
@@ -123,16 +132,22 @@ void simulation::start_node() {
   node_parts parts;
   parts.config = config_;
   parts.disk = disk_.get();
+  parts.log = &open_log();
+  if (link_) parts.on_time = [link = link_.get()] { link->ship(); };
   parts.time = &time_;
   for (auto& feed : feeds_) parts.feeds.push_back(feed.get());
   parts.rules = rules_number(rules_number_);
   node_ = std::make_unique<simulated_node>(std::move(parts), chance_.below(~std::uint64_t{0}));
 }
 
-void simulation::end_node() { node_.reset(); }
+void simulation::end_node() {
+  node_.reset();
+  link_.reset();
+}
 
 void simulation::forget_what_is_lost(bool lost) {
   if (lost) ledger_->on_lost(disk_->truth());
+  if (lost && book_) book_->on_lost(disk_->truth());
   past_->node_is_gone(lost);
 }
 
@@ -149,6 +164,7 @@ void simulation::check() {
   for (auto& said : {check_order(log, config_.partitions), check_set_aside(log, config_.partitions, poisoned_),
                      check_replay(log, config_.partitions, poisoned_)})
     if (said) broken(*said);
+  check_streams();
   if (auto longest = node_->longest_queue(); longest > most_pending)
     broken(fmt::format("an appender has {} things to write, {} are too many", longest, most_pending));
 }
@@ -157,6 +173,7 @@ void simulation::check() {
 
 void simulation::heal() {
   disk_->troubles = {};
+  if (broker_) broker_is_back(), broker_gets_better();
   disk_->die_after_writes(~std::uint64_t{0});
   time_.set_step(0);
   for (auto& feed : feeds_) {
@@ -175,11 +192,13 @@ bool simulation::drain() {
       if (feed->running()) feed->running()->print(static_cast<int>(chance_.between(1, 40)));
       told_all = told_all && feed->told_all();
     }
-    if (told_all) return true;
+    if (told_all && is_shipped()) return true;
     node_->pass(100 * millisecond);
     if (look_after_node() && ++starts > most_starts_when_healed) check(), broken("the node gives up again and again");
+    check_link();
     if (broken_) return false;
   }
+  if (!is_shipped()) broken("the broker is well, and is not brought what waits for it");
   return false;
 }
 
@@ -214,7 +233,7 @@ void simulation::finish() {
   node_->stop();
   node_->pass(20 * second);
   if (node_->is_alive()) return broken("the node does not stop");
-  process_is_killed();
+  broker_&& chance_.one_in(2) ? machine_is_lost() : process_is_killed();
   told("stopped and started again");
   if (!drain()) return broken("not all that the feeds say gets into the log after a stop in order");
   node_->pass(20 * second);
