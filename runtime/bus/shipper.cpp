@@ -61,7 +61,7 @@ void shipper::run() {
 std::optional<nanoseconds> shipper::step() {
   if (!state()) return std::nullopt;
   if (auto connected = connect(); !connected) return fail_over(connected.error());
-  came_up();
+  auto waiting = buffer_now();
   // What is derived refers to events: its end is looked at first, so that all it refers to goes before it.
   std::map<journal_id, std::uint64_t> until;
   for (auto i = lanes_.rbegin(); i != lanes_.rend(); ++i) {
@@ -74,16 +74,19 @@ std::optional<nanoseconds> shipper::step() {
     for (auto i = lanes_.rbegin(); i != lanes_.rend(); ++i)
       if (auto more = ship(i->second, until[i->first]); !more) return fail_over(more.error());
   for (auto& [id, in] : lanes_) {
+    auto had = in.writer.shipped();
     auto more = ship(in, until[id]);
     if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
       forget(); // the stream does not end where it did: it may have forgotten something, and so may the others
       return 0;
     }
     if (!more) return fail_over(more.error());
+    if (in.writer.shipped() > had) came_up(waiting); // one that answers may still refuse what it is sent
     asks_again_ = false;
     is_more = is_more || *more;
     if (*more && id.side == journal_side::events) return 0;
   }
+  came_up(waiting);
   if (is_more) return 0;
   if (auto now = options_.time->monotonic(); now - trimmed_at_ >= trim_interval) {
     if (auto known = look_again(); !known) return fail_over(known.error());
@@ -193,8 +196,8 @@ std::optional<nanoseconds> shipper::fail_over(const failure& why) {
     changed_.notify_all();
   }
   if (was_up || !std::exchange(was_tried_, true))
-    tell(false,
-         fmt::format("the broker does not take what it is sent: {}. Until it does, all is kept here", why.message));
+    tell(false, fmt::format("the broker does not take what it is sent: {}{}", why.message,
+                            state() ? ". Until it does, all is kept here" : ""));
   warn_of_size();
   if (!state()) return std::nullopt;
   return next_pause();
@@ -217,14 +220,13 @@ nanoseconds shipper::next_pause() {
   return 1 + std::uniform_int_distribution<nanoseconds>{0, longest * millisecond}(chance_);
 }
 
-void shipper::came_up() {
+void shipper::came_up(const buffer_state& waiting) {
   std::string message;
   {
     std::lock_guard guard{mutex_};
     attempts_ = 0;
     if (std::exchange(up_, true)) return;
     if (!std::exchange(was_tried_, true)) return; // it was never away
-    auto waiting = sum();
     message =
       fmt::format("the broker is back after {} s; {} entries with {} events, {} bytes, wait for it and go first",
                   (options_.time->monotonic() - down_since_) / second, waiting.entries, waiting.events, waiting.bytes);
@@ -308,10 +310,12 @@ buffer_state shipper::sum() const {
   return out;
 }
 
-std::uint64_t shipper::unsent_bytes() const {
+buffer_state shipper::buffer_now() const {
   std::lock_guard guard{mutex_};
-  return sum().bytes;
+  return sum();
 }
+
+std::uint64_t shipper::unsent_bytes() const { return buffer_now().bytes; }
 
 buffer_state shipper::buffer() const {
   buffer_state out;

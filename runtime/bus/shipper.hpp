@@ -61,9 +61,10 @@ private:
   amount count(journal_id id, std::uint64_t from, std::uint64_t until) const;
   expected<bool> ship(lane& in, std::uint64_t until);
   buffer_state sum() const;
+  buffer_state buffer_now() const; // but for what is read from the disk
   std::optional<nanoseconds> fail_over(const failure& why);
   void warn_of_size();
-  void came_up();
+  void came_up(const buffer_state& waiting);
   void trim_buffers();
   void trim_streams();
   void tell(bool up, std::string message);

@@ -134,6 +134,33 @@ CAF_TEST(an outage costs nothing and changes no order) {
   CAF_CHECK_EQUAL(in_stream(), want);
 }
 
+CAF_TEST(a broker that answers and takes nothing is down until it takes something) {
+  write();
+  ship();
+  server.set_full(true);
+  write();
+  nanoseconds longest = 0;
+  for (int i = 0; i < 50; ++i) longest = std::max(longest, *log->link().step());
+  CAF_CHECK(longest > 3 * second); // pauses grow
+  CAF_CHECK_EQUAL(changes.size(), 1u);
+  CAF_CHECK_EQUAL(log->buffer().outages, 1u);
+  server.set_full(false);
+  ship();
+  CAF_REQUIRE_EQUAL(changes.size(), 2u);
+  CAF_CHECK(changes[1].message.find("1 entries with 1 events") != std::string::npos);
+  CAF_CHECK_EQUAL(in_stream(), "0 1 ");
+}
+
+CAF_TEST(one that is stopped does not promise that all is kept) {
+  write();
+  ship();
+  start(2); // another log
+  write();
+  log->link().step();
+  CAF_REQUIRE(!changes.empty());
+  CAF_CHECK(changes.back().message.find("is kept here") == std::string::npos);
+}
+
 CAF_TEST(pauses between attempts grow and have an end) {
   server.set_reachable(false);
   write();
