@@ -3,6 +3,7 @@
 #include "runtime/config/options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <map>
 #include <set>
@@ -10,6 +11,10 @@
 namespace finstream {
 
 namespace {
+
+// What other programs find in the streams (framing event).
+constexpr std::array<std::string_view, 6> shown_types = {"tick",     "bar",   "quote", "end_of_interval",
+                                                         "features", "signal"};
 
 constexpr double least_requests_per_s = 1e-5; // one a day, about
 constexpr double longest_saving_s = 30 * 86'400.0;
@@ -171,6 +176,15 @@ void check_broker(const settings& x, const complaint& complain) {
   if (broker.events_stream == broker.outputs_stream)
     complain("bus.broker.outputs_stream",
              "keys `bus.broker.events_stream` and `bus.broker.outputs_stream` must differ");
+  if (broker.work_stream == broker.events_stream || broker.work_stream == broker.outputs_stream)
+    complain(
+      "bus.broker.work_stream",
+      "key `bus.broker.work_stream` must differ from `bus.broker.events_stream` and `bus.broker.outputs_stream`");
+  for (auto& type : x.bus.flow.types)
+    if (std::find(shown_types.begin(), shown_types.end(), type) == shown_types.end())
+      complain("bus.flow.types", fmt::format("key `bus.flow.types`: there is no '{}' among tick, bar, quote, "
+                                             "end_of_interval, features and signal",
+                                             type));
   if (x.bus.buffer.retry_initial_ms > x.bus.buffer.retry_max_ms)
     complain("bus.buffer.retry_initial_ms",
              "key `bus.buffer.retry_initial_ms` must not be more than `bus.buffer.retry_max_ms`");

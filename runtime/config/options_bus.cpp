@@ -45,9 +45,10 @@ void add_broker(table& out, broker_settings& x, buffer_settings& y, flow_rules& 
              "The longest first pause before a broker that is down is tried again; it doubles, and a random part of "
              "it is waited."),
       number("bus.buffer.retry_max_ms", y.retry_max_ms, 1, hour_ms, "The longest pause."),
-      plain("bus.flow.policy", z.policy,
-            "Of the messages for other programs (framing event) while much waits for the broker. delay: all wait their "
-            "turn. drop: those of `types` are thinned, and then left out, and counted. The log itself is never thinned."),
+      plain(
+        "bus.flow.policy", z.policy,
+        "Of the messages for other programs (framing event) while much waits for the broker. delay: all wait their "
+        "turn. drop: those of `types` are thinned, and then left out, and counted. The log itself is never thinned."),
       plain("bus.flow.types", z.types,
             "Which may be left out: tick, bar, quote, end_of_interval, features, signal. Market data only if you name "
             "it."),

@@ -15,6 +15,7 @@ constexpr auto sections = std::to_array<std::pair<std::string_view, std::string_
   {"bus", "The log of everything that happened, kept in the data directory."},
   {"bus.broker", "The server that keeps the log, where type is not embedded."},
   {"bus.buffer", "What waits on this disk while the broker is down."},
+  {"bus.flow", "What is sent to other programs while much waits."},
   {"windows", "How events become bars."},
   {"features", "Rolling statistics of each bar series."},
   {"inference", "What makes signals of features."},

@@ -2,6 +2,7 @@ finstream_suites(test_actors LINK finstream_actors
   SUITES appender:actors/appender_test.cpp
          appender_recovery:actors/appender_recovery_test.cpp
          appender_follow:actors/appender_follow_test.cpp
+         work_keeper:actors/work_keeper_test.cpp
          backfill_lane:actors/backfill_test.cpp
          window:actors/window_test.cpp
          stages:actors/stages_test.cpp

@@ -25,6 +25,7 @@ finstream_suites(test_bus
          bus_journal:runtime/bus_journal_test.cpp
          bus_brokered:runtime/bus_brokered_test.cpp
          bus_outage:runtime/bus_outage_test.cpp
+         bus_joined:runtime/bus_joined_test.cpp
          bus_follower:runtime/bus_follower_test.cpp
          bus_flow:runtime/bus_flow_test.cpp
          ${bus_suites}

@@ -1,26 +1,17 @@
 #define CAF_SUITE bus_brokered
 
-#include "runtime/broker/memory_broker.hpp"
-#include "runtime/bus/brokered_bus.hpp"
 #include "runtime/bus/shipper.hpp"
+#include "tests/runtime/brokered_language.hpp"
 
 namespace {
 
 using finstream::memory_broker_server;
 
-finstream::broker_link_options options_for(const memory_broker_server& server, int partitions = 4) {
-  finstream::broker_link_options options;
-  options.open_broker = [&server]() -> finstream::expected<std::unique_ptr<finstream::broker>> {
-    return server.open();
-  };
-  options.partitions = partitions;
-  return options;
-}
-
 std::unique_ptr<finstream::bus> make_bus(const std::string& directory) {
   static std::unique_ptr<memory_broker_server> server; // a new one for each log
   server = std::make_unique<memory_broker_server>();
-  return std::move(*finstream::open_brokered_bus({.directory = directory}, options_for(*server), "memory"));
+  return std::move(
+    *finstream::open_brokered_bus({.directory = directory}, finstream::test::options_for(*server), "memory"));
 }
 
 } // namespace
@@ -78,19 +69,6 @@ struct brokered_world {
     return out;
   }
 };
-
-// What any log holds, for comparison.
-std::string all_of(const bus& log, std::uint16_t partitions) {
-  std::string out;
-  for (std::uint16_t t = 1; t <= 7; ++t)
-    for (std::uint16_t p = 0; p < partitions; ++p) {
-      auto where = static_cast<topic>(t);
-      for (auto& x : must(log.read(where, p, must(log.range(where, p)).head, 1u << 30)))
-        out += fmt::format("{}/{} {} {} {} {}\n", to_string(where), p, x.offset, x.count, x.log_ts.ns, x.payload);
-    }
-  must(log.scan("bars", "", "", [&](auto key, auto value) { return out += fmt::format("{}={}\n", key, value), true; }));
-  return out;
-}
 
 } // namespace
 
@@ -356,139 +334,3 @@ CAF_TEST(a table of this machine alone goes to no stream) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
-
-CAF_TEST(a new directory becomes the log that the broker holds) {
-  temp_dir first, second_one;
-  memory_broker_server server;
-  std::string before;
-  std::uint64_t epoch = 0;
-  {
-    auto log = must(open_brokered_bus({.directory = first.path(), .epoch = 4711}, options_for(server, 2), "memory"));
-    for (int i = 0; i < 300; ++i) {
-      auto tx = appends({record_of(topic::bars, i % 2, 2, at(i), "bar" + std::to_string(i))});
-      tx.writes.push_back({"bars", std::to_string(i % 2) + std::to_string(i % 7), std::to_string(i)});
-      append_one(*log, events_record(i % 2, 3, at(i), std::to_string(i)));
-      tx.commits.push_back({"windows", topic::events, static_cast<std::uint16_t>(i % 2), 3});
-      must(log->write(std::move(tx)));
-    }
-    CAF_CHECK(must(log->write(appends({events_record(0, 1, at(999), "last")}))).level == durability::broker);
-    epoch = log->recovery().epoch;
-    before = all_of(*log, 2);
-  }
-  auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 2), "memory"));
-  CAF_CHECK(all_of(*log, 2) == before);
-  CAF_CHECK_EQUAL(log->recovery().epoch, epoch);
-  CAF_CHECK(must(log->committed("windows", topic::events, 1)) == std::optional<std::uint64_t>{3});
-  // And goes on where it was.
-  CAF_CHECK(must(log->write(appends({events_record(0, 1, at(1000), "more")}))).level == durability::broker);
-  log.reset();
-  auto again = must(open_brokered_bus({.directory = first.path()}, options_for(server, 2), "memory"));
-  CAF_CHECK_EQUAL(payloads(must(again->read(topic::events, 0, must(again->range(topic::events, 0)).next - 1, 1))),
-                  "more");
-}
-
-CAF_TEST(what was begun by one who died is given up by the next) {
-  memory_broker_server server;
-  server.set_max_message_bytes(10);
-  temp_dir first, second_one;
-  {
-    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
-    append_one(*log, events_record(0, 1, at(1), "whole"));
-    server.break_after(3);
-    append_one(*log, events_record(0, 1, at(2), std::string(1000, 'x')));
-    server.set_reachable(false);
-  }
-  auto state = server.open();
-  server.set_reachable(true);
-  auto ends = must(state->ends("finstream.events"));
-  if (ends.last_is_whole) return; // the first was quick enough to end it
-  auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
-  CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))), "whole");
-  CAF_CHECK(must(log->write(appends({events_record(0, 1, at(3), "next")}))).level == durability::broker);
-  temp_dir third;
-  log.reset();
-  log = must(open_brokered_bus({.directory = third.path()}, options_for(server, 1), "memory"));
-  CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))), "wholenext");
-}
-
-CAF_TEST(a log that has gone another way than the broker is not mixed with it) {
-  memory_broker_server server;
-  temp_dir first, second_one;
-  auto write = [](bus& log, const char* what) { return must(log.write(appends({events_record(0, 1, at(1), what)}))); };
-  {
-    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
-    write(*log, "shared");
-    server.set_reachable(false);
-    CAF_CHECK(write(*log, "of the first").level == durability::buffered);
-  }
-  server.set_reachable(true);
-  {
-    auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
-    write(*log, "of the second");
-    CAF_CHECK(write(*log, "and another").level == durability::broker);
-  }
-  auto refused = open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory");
-  CAF_CHECK(code_of(refused) == errc::conflict);
-  CAF_CHECK(message_of(refused).find("entry 2 of stream finstream.events") != std::string::npos);
-  CAF_CHECK(message_of(refused).find("finstream buffer export") != std::string::npos);
-}
-
-CAF_TEST(a new directory finds the log behind an entry of very many messages) {
-  memory_broker_server server;
-  server.set_max_message_bytes(1);
-  temp_dir first, second_one;
-  {
-    auto log = must(open_brokered_bus({.directory = first.path(), .epoch = 4711}, options_for(server, 1), "memory"));
-    append_one(*log, events_record(0, 1, at(1), std::string(3000, 'x')));
-    must(log->sync());
-  }
-  auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
-  CAF_CHECK_EQUAL(log->recovery().epoch, 4711u);
-  CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))).size(), 3000u);
-}
-
-CAF_TEST(streams that have lost their beginning make no new log) {
-  memory_broker_server server;
-  temp_dir first, second_one;
-  {
-    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
-    for (int i = 0; i < 5; ++i) append_one(*log, events_record(0, 1, at(i), "x"));
-    must(log->sync());
-  }
-  server.lose_before("finstream.events", {3, 0});
-  auto refused = open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory");
-  CAF_CHECK(code_of(refused) == errc::trimmed);
-  CAF_CHECK(message_of(refused).find("begins with entry 3") != std::string::npos);
-  CAF_CHECK(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory").has_value());
-}
-
-CAF_TEST(a log number that is none is said) {
-  memory_broker_server server;
-  temp_dir directory;
-  {
-    put(*must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory")), "node", "log_id",
-        "seven");
-  }
-  auto refused = open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory");
-  CAF_CHECK(code_of(refused) == errc::corrupt_record);
-}
-
-CAF_TEST(a new directory needs the broker and one with a log does not ) {
-  temp_dir directory, empty;
-  memory_broker_server server;
-  { must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory")); }
-  server.set_reachable(false);
-  CAF_CHECK(code_of(open_brokered_bus({.directory = empty.path()}, options_for(server, 1), "memory")) ==
-            errc::unreachable);
-  auto log = must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory"));
-  CAF_CHECK(must(log->write(appends({events_record(0, 1, at(1), "x")}))).level == durability::buffered);
-}
-
-CAF_TEST(a log that was made without a broker is not taken for one of a broker) {
-  temp_dir directory;
-  memory_broker_server server;
-  { append_one(*must(open_embedded_bus({.directory = directory.path()})), events_record(0, 1, at(1), "x")); }
-  auto refused = open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory");
-  CAF_CHECK(code_of(refused) == errc::incompatible);
-  CAF_CHECK(message_of(refused).find("bus.type") != std::string::npos);
-}

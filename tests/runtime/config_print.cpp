@@ -73,7 +73,8 @@ void change(const option& x, std::mt19937& random) {
       } else if constexpr (std::is_same_v<T, bus_driver>) {
         *member = static_cast<T>(pick(0, 3));
       } else if constexpr (std::is_same_v<T, rounding> || std::is_same_v<T, rsi_mode> || std::is_same_v<T, rule_emit> ||
-                           std::is_same_v<T, framing> || std::is_same_v<T, compression>) {
+                           std::is_same_v<T, framing> || std::is_same_v<T, compression> ||
+                           std::is_same_v<T, overflow_policy>) {
         *member = static_cast<T>(pick(0, 1));
       } else if constexpr (std::is_same_v<T, window_kind>) {
         *member = static_cast<T>(pick(0, 11));
@@ -108,6 +109,8 @@ settings random_settings(unsigned seed) {
   for (auto& set : x.source_sets) // "p7" and "p7" + "" would be one provider twice
     if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
   x.bus.broker.outputs_stream += " of outputs";
+  x.bus.broker.work_stream += " of work";
+  x.bus.flow.types = {"tick", "features"};
   x.bus.buffer.retry_max_ms = std::max(x.bus.buffer.retry_max_ms, x.bus.buffer.retry_initial_ms);
   x.features.interval = x.windows.intervals[0];
   x.features.max_bars = 1'000'000;
@@ -212,7 +215,8 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
   CAF_CHECK_EQUAL(members<log_settings>(), rows(settings{}, "log"));
   CAF_CHECK_EQUAL(members<scheduler_settings>(), rows(settings{}, "scheduler"));
-  CAF_CHECK_EQUAL(members<bus_settings>() - 2 + members<broker_settings>() + members<buffer_settings>(),
+  CAF_CHECK_EQUAL(members<bus_settings>() - 3 + members<broker_settings>() + members<buffer_settings>() +
+                    members<flow_rules>(),
                   rows(settings{}, "bus"));
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
   CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));

@@ -94,6 +94,7 @@ def run(programs, server, arguments):
         caught_up = time.monotonic() - began
         node.wait_finished()
         until_shipped(node)
+        node.check_metrics()
         node.stop()
         mine = bars_of(node)
         events = node.verify()

@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """Processes that share a log on a real broker: roles.py --binaries DIRECTORY [--bus redis|nats] [--rate N] [--seconds S]
 
-One brings in events, some work on partitions, one serves clients. Workers come, are killed, are stopped and go on (SIGSTOP),
-and end in order, while events come in: the partitions of each that is gone are claimed by the others. In the end every copy
-of the log has the bars that a node alone makes of the same feed.
+One brings in events, some work on partitions, one serves clients, one writes into PostgreSQL. Workers come, are killed, are
+stopped and go on (SIGSTOP), and end in order, while events come in: the partitions of each that is gone are claimed by the
+others. In the end every copy of the log, and the database, have the bars, features and signals that a node alone makes of
+the same feed.
 """
 
 import argparse
 import pathlib
+import re
 import signal
 import sys
 import tempfile
 import time
 
-from brokers import INTERVALS, PATIENT, alone, bars_of, synthetic
+from brokers import INTERVALS, PATIENT, synthetic
 from node import Failure, Node, Programs, check, wait_for
+from postgres import FEATURES, RULES, VERSIONS, Postgres
 from servers import SERVERS
 
 PARTITIONS = 4
@@ -36,6 +39,10 @@ class Process(Node):
 
     def place(self, partition, actor="appender"):
         return self.tree().get(f"/partitions/{partition}/{actor}") or {}
+
+
+def ends_of_bars(process):
+    return [process.place(p)["next_bar"] for p in range(PARTITIONS)]
 
 
 def is_at_rest(ingest, workers, feed_name):
@@ -87,10 +94,30 @@ def come_and_go(make, ingest):
     return [third]
 
 
-def run(programs, server, arguments):
+def made_by(node):
+    """All that was made of the events, in the order of the stores."""
+    out = {interval: node.bars(interval) for interval in INTERVALS}
+    for what in ("features", "signals"):
+        out[what] = sorted(node.tool(what, "--format", "csv").splitlines())
+    return out
+
+
+def made_alone(programs, feeds, settings):
+    with Node(programs, feeds, **settings) as node:
+        node.start()
+        node.wait_finished()
+        return made_by(node)
+
+
+def run(programs, server, database, directory, arguments):
     feeds = [synthetic(programs, arguments.rate, int(arguments.rate * arguments.seconds))]
-    settings = {**PATIENT, "partitions": PARTITIONS, "bus": {"type": server.driver,
-                "broker": {"url": server.url, "claim_after_ms": CLAIM_AFTER_MS}}}
+    rules = directory / "rules.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    work = {**PATIENT, "partitions": PARTITIONS, "features": FEATURES,
+            "inference": {"adapters": {"rules": {"enabled": True, "file": str(rules)}}}}
+    settings = {**work, "bus": {"type": server.driver, "broker": {"url": server.url, "claim_after_ms": CLAIM_AFTER_MS}}}
+    if database:
+        settings["stores"] = {"postgres": {"enabled": True, "connection": database.connection}}
     everyone = []
 
     def make(role):
@@ -102,45 +129,61 @@ def run(programs, server, arguments):
         pages.start(wait=False)  # there is no log yet: it waits for one
         ingest.start()
         pages.wait_ready()
+        if database:
+            make("store").start()
         workers = come_and_go(make, ingest)
         wait_for(lambda: is_at_rest(ingest, workers, feeds[0]["name"]), "all events are in bars", deadline=arguments.seconds + 120, poll=0.5)
-        ends = [workers[0].place(p)["next_bar"] for p in range(PARTITIONS)]
-        for copy in (pages, ingest):
-            wait_for(lambda copy=copy: [copy.place(p)["next_bar"] for p in range(PARTITIONS)] == ends, f"the copy of {copy.role} has all bars")
-        for process in [*workers, pages, ingest]:
+        copies = [workers[0], *(process for process in everyone if process.role in ("gateway", "ingest", "store"))]
+        for copy in copies:
+            wait_for(lambda copy=copy: ends_of_bars(copy) == ends_of_bars(workers[0]), f"the copy of {copy.role} has all bars")
+        check(pages.get("/healthz")[0] == 200 and pages.get("/readyz")[0] == 200, "the process that serves clients is not ready")
+        if database:
+            wait_for(lambda: copies[-1].metric_sum("finstream_store_lag_items") == 0, "the database has everything")
+        for process in copies:
+            process.check_metrics()
             process.stop()
-        copies = [bars_of(process) for process in (workers[0], pages, ingest)]
+        made = [made_by(process) for process in copies]
         events = pages.verify()
-        check(all(copy == copies[0] for copy in copies), "the copies of the log have different bars")
+        check(all(copy == made[0] for copy in made), "the copies of the log are different")
     except BaseException:
         for it in everyone:
             it.__exit__(Failure, None, None) if it.starts else None
         raise
-    expected = alone(programs, feeds, PARTITIONS)
-    differ = [pair for interval in INTERVALS for pair in zip(copies[0][interval], expected[interval]) if pair[0] != pair[1]]
-    check(copies[0] == expected, f"the bars are not those of a node alone: {differ[:2]}")
-    rows = sum(len(x) for x in expected.values())
+    expected = made_alone(programs, feeds, work)
+    for what, rows in expected.items():
+        differ = [pair for pair in zip(made[0][what], rows) if pair[0] != pair[1]]
+        check(made[0][what] == rows, f"the {what} are not those of a node alone: {len(made[0][what])} and {len(rows)}, {differ[:2]}")
+    counts = {what: len(rows) for what, rows in expected.items()}
+    if database:
+        stored = [database.count(table) for table in ("bars_ohlcv", "features", "signals")]
+        replayed = re.search(r"(\d+) bars, (\d+) feature vectors, (\d+) signals", pages.tool("replay", "--verify"))
+        check(stored == [int(replayed[i]) for i in (1, 2, 3)], f"the database has {stored}, the log {replayed[0]}")
     for it in everyone:
         it.__exit__(None, None, None)
-    print(f"{server.driver}: {events} events in {PARTITIONS} partitions, worked on by 3 processes in turn: {rows} bars in each of 3 copies, "
-          f"as of a node alone; replay finds no difference")
+    print(f"{server.driver}: {events} events in {PARTITIONS} partitions, worked on by 3 processes in turn: {counts} in each of {len(copies)} "
+          f"copies{' and in PostgreSQL' if database else ''}, as of a node alone; replay finds no difference")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binaries", required=True)
     parser.add_argument("--bus", choices=SERVERS, default="redis")
+    parser.add_argument("--store", action="store_true", help="and a process that writes into PostgreSQL")
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=25)
     arguments = parser.parse_args()
     programs = Programs(arguments.binaries)
-    with tempfile.TemporaryDirectory(prefix="finstream-broker-") as directory:
-        with SERVERS[arguments.bus](pathlib.Path(directory)) as server:
-            try:
-                run(programs, server, arguments)
-            except Failure as failure:
-                print(f"BAD {failure}")
-                return 1
+    with tempfile.TemporaryDirectory(prefix="finstream-broker-") as name, tempfile.TemporaryDirectory(prefix="finstream-pg-") as socket:
+        database = Postgres(socket) if arguments.store and any(VERSIONS.glob("*/bin/initdb")) else None
+        try:
+            with SERVERS[arguments.bus](pathlib.Path(name)) as server:
+                run(programs, server, database, pathlib.Path(name), arguments)
+        except Failure as failure:
+            print(f"BAD {failure}")
+            return 1
+        finally:
+            if database:
+                database.end(signal.SIGQUIT)
     return 0
 
 

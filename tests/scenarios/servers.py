@@ -64,6 +64,15 @@ class Server:
         except OSError:
             return False
 
+    def runs(self):
+        return self.process.poll() is None
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self):
         self.process.kill()
         self.process.wait()
