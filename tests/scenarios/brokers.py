@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A node whose log is on a real broker: brokers.py --binaries DIRECTORY [--bus redis|nats|kafka] [--outage SECONDS] [--rate N]
-[--fsync everysec|always] [--framing block|event] [--partitions N] [--kill-node]
+[--fsync everysec|always] [--framing block|event] [--drop] [--partitions N] [--kill-node]
 
 The broker is killed while events come in, and is away. All goes on; what was written meanwhile waits on the node's disk and
 goes first when the broker is back. With --kill-node the node is killed too, in the middle of bringing it. In the end the
@@ -19,6 +19,7 @@ from servers import SERVERS, Kafka, Nats, Redis
 from websocket import Client
 
 SECONDS_BEFORE, SECONDS_AFTER = 2, 3
+FLOW = {"policy": "drop", "types": ["tick"], "slow_bytes": 20_000, "drop_bytes": 100_000}
 INTERVALS = ("1s", "5s")
 PATIENT = {"windows": {"intervals": list(INTERVALS), "allow_late_ms": 500, "flush_timeout_ms": 60_000, "resume_grace_ms": 120_000}}
 
@@ -68,7 +69,8 @@ def alone(programs, feeds, partitions):
 def run(programs, server, arguments):
     count = int(arguments.rate * (SECONDS_BEFORE + arguments.outage + SECONDS_AFTER))
     feeds = [synthetic(programs, arguments.rate, count)]
-    bus = {"bus": {"type": server.driver, "broker": {"url": server.url, "framing": arguments.framing}}, "partitions": arguments.partitions}
+    bus = {"partitions": arguments.partitions, "bus": {"type": server.driver, "broker": {"url": server.url, "framing": arguments.framing},
+                                                       "flow": FLOW if arguments.drop else {}}}
     with Node(programs, feeds, **PATIENT, **bus) as node:
         node.start()
         time.sleep(SECONDS_BEFORE)
@@ -95,6 +97,8 @@ def run(programs, server, arguments):
         node.wait_finished()
         until_shipped(node)
         node.check_metrics()
+        dropped = node.metric_sum("g6_stream_dropped_total", 'reason="overflow"')
+        check((dropped > 0) == arguments.drop, f"{dropped} messages were left out")
         node.stop()
         mine = bars_of(node)
         events = node.verify()
@@ -122,6 +126,7 @@ def main():
     parser.add_argument("--rate", type=int, default=5000)
     parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec", help="of Redis")
     parser.add_argument("--framing", choices=("block", "event"), default="block")
+    parser.add_argument("--drop", action="store_true", help="with --framing event: ticks are named as what may be left out")
     parser.add_argument("--partitions", type=int, default=1)
     parser.add_argument("--kill-node", action="store_true")
     arguments = parser.parse_args()
