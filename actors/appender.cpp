@@ -363,8 +363,8 @@ void appender_state::serve_readers() {
 status_report appender_state::status() const {
   return {path_,
           fmt::format(R"({{"next":{},"dealt_with":{},"next_bar":{},"remembered_events":{},"stalled":{},"pending":{}}})",
-                      next_event_, derived_->dealt_with(), derived_->next(derived_topic::bars), memory_->size(),
-                      stalled_, pending_.size())};
+                      next_event_, derived_->dealt_with(), derived_->next(derived_topic::bars),
+                      memory_ ? memory_->size() : 0, stalled_, pending_.size())};
 }
 
 } // namespace finstream

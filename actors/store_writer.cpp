@@ -35,7 +35,9 @@ store_writer_state::interface::behavior_type store_writer_state::behavior() {
   self_->send(self_, verb::pulse_v);
   return {
     [this](verb::pulse) { on_pulse(); },
-    [this](verb::set_aside, const std::string& key, bool) { on_set_aside(key); },
+    [this](verb::set_aside, const std::string& key, bool done) {
+      if (done) waiting_.erase(key); // else it is asked for again
+    },
     [this](verb::stop) {
       // What there is still, for a while: the log keeps the rest, and the store says where to go on.
       auto until = context_->time->monotonic() + stop_patience;
@@ -153,8 +155,6 @@ void store_writer_state::send_set_aside(const set_aside_ptr& what) {
   auto appender = context_->where->find_as<appender_actor>(partition_path(what->partition, "appender"));
   if (appender) self_->send(appender, verb::set_aside_v, what, set_aside_listener{self_});
 }
-
-void store_writer_state::on_set_aside(const std::string& key) { waiting_.erase(key); }
 
 // The rows are stored, and the letters of the others are in the log.
 expected<void> store_writer_state::finish(const gathered& batch) {

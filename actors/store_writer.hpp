@@ -58,7 +58,6 @@ private:
   expected<void> pass(const std::vector<stream>& reached); // the store has come so far
   tl::unexpected<failure> lose(const failure& why);
   void send_set_aside(const set_aside_ptr& what);
-  void on_set_aside(const std::string& key);
   expected<void> commit(const std::vector<stream>& reached);
   void note_failure(const failure& why);
   void count(const store_receipt& receipt);

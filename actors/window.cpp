@@ -35,7 +35,7 @@ window_state::interface::behavior_type window_state::behavior() {
     [this](verb::pulse) { on_pulse(); },
     [this](const fresh_entries& fresh) { on_entries(fresh); },
     [this](verb::committed, std::uint64_t dealt_with) { on_committed(dealt_with); },
-    [this](verb::set_aside, const std::string&, bool) { on_set_aside(); },
+    [this](verb::set_aside, const std::string&, bool done) { on_set_aside(done); },
     [this](verb::stop) { on_stop(); },
     [this](verb::status) { return status(); },
   };
@@ -93,8 +93,15 @@ void window_state::set_poison_aside() {
               set_aside_listener{self_});
 }
 
-// If it was refused, it will crash its stage again, until the supervisor has had enough.
-void window_state::on_set_aside() {
+// If it was refused, it will crash its stage again, until the supervisor has had enough. Where letters are another
+// process's to write it would crash every process that claims the partition, one after the other: so it stands, and the
+// node is not ready.
+void window_state::on_set_aside(bool done) {
+  if (!done && !context_->duties.events) {
+    if (caught_up_) --context_->figures->partitions_caught_up;
+    caught_up_ = false;
+    return stopping_ ? hand_in() : void();
+  }
   auto aside = set_aside_records::load(*context_->log, partition_);
   if (!aside) throw std::runtime_error("what was set aside: " + aside.error().message);
   aside_ = std::move(*aside);

@@ -31,7 +31,7 @@ private:
   std::optional<stage_states> load_snapshot();
   void on_entries(const fresh_entries& fresh);
   void on_committed(std::uint64_t dealt_with);
-  void on_set_aside();
+  void on_set_aside(bool done);
   void on_pulse();
   void on_stop();
   void finish();

@@ -15,6 +15,7 @@ namespace finstream {
 namespace {
 constexpr nanoseconds longest_pause = second; // between two looks at what the others say
 constexpr int most_attempts = 10;             // to speak before another does
+constexpr int most_refusals = 20;             // of a claim, one a pulse
 constexpr std::size_t read_messages = 1000;
 constexpr std::size_t read_bytes = 1u << 20;
 constexpr std::uint64_t keep_messages = 2000; // each process says all it holds far more often
@@ -37,8 +38,7 @@ work_keeper_state::interface::behavior_type work_keeper_state::behavior() {
   auto opened = sharing_.open_broker();
   if (!opened) throw std::runtime_error("the broker: " + opened.error().message);
   broker_ = std::move(*opened);
-  table_.emplace(sharing_.me, context_->config->partitions, sharing_.claim_after);
-  partitions_ = &context_->metrics->partitions_at_work();
+  begin_anew();
   self_->send(self_, verb::pulse_v);
   return {
     [this](verb::pulse) { on_pulse(); },
@@ -63,13 +63,18 @@ void work_keeper_state::on_pulse() {
   settle();
 }
 
+void work_keeper_state::begin_anew() {
+  table_.emplace(sharing_.me, context_->config->partitions, sharing_.claim_after);
+  last_.reset();
+}
+
 expected<void> work_keeper_state::hear() {
   if (!hears_)
     if (auto open = broker_->open_stream(sharing_.stream); !open) return open;
   while (true) {
     auto messages = broker_->read(sharing_.stream, last_, read_messages, read_bytes);
-    if (!messages && messages.error().code == errc::trimmed) { // far behind
-      last_.reset();
+    if (!messages && messages.error().code == errc::trimmed && last_) { // far behind
+      begin_anew();
       continue;
     }
     if (!messages) return tl::unexpected{messages.error()};
@@ -79,10 +84,12 @@ expected<void> work_keeper_state::hear() {
         return fail(errc::conflict, fmt::format("stream {} of the broker is of another log; set "
                                                 "bus.broker.work_stream to one of its own",
                                                 sharing_.stream));
-      auto what = parse_work_message(x.body);
-      if (!what) return tl::unexpected{what.error()};
-      table_->on_message(*what, now);
       last_ = x.number;
+      if (auto what = parse_work_message(x.body))
+        table_->on_message(*what, now);
+      else
+        log::warning("/work", "stream {} at {}: {}; passed over", sharing_.stream, x.number.transaction,
+                     what.error().message);
     }
     if (!messages->empty()) continue;
     if (!std::exchange(hears_, true)) table_->on_silence(now);
@@ -98,7 +105,14 @@ expected<void> work_keeper_state::speak() {
     for (auto p : what->gives) let_go(p); // before others may take it
     auto said = say(*what);
     if (!said) return tl::unexpected{said.error()};
+    auto before = last_;
     if (auto heard = hear(); !heard) return heard; // this one, too
+    if (!*said && last_ == before) {               // nobody has: the broker has forgotten the last that was said
+      log::warning("/work", "stream {} ends before what was heard: it is gone over from its beginning",
+                   sharing_.stream);
+      begin_anew();
+      if (auto heard = hear(); !heard) return heard;
+    }
     if (!*said) continue;
     for (auto& worker : what->dead) log::warning("/work", "{} was not heard of and counts as dead", worker);
   }
@@ -127,22 +141,26 @@ void work_keeper_state::settle() {
   for (auto p : std::set<std::uint16_t>{works_on_})
     if (!mine.contains(p)) let_go(p);
   for (auto p : mine)
-    if (!works_on_.contains(p)) take_up(p);
-  partitions_->set(static_cast<double>(works_on_.size()));
+    if (!works_on_.contains(p) && !take_up(p)) return;
 }
 
-void work_keeper_state::take_up(std::uint16_t partition) {
-  if (auto claimed = sharing_.log->claim(partition); !claimed) {
-    if (!std::exchange(said_not_to_claim_, true))
+// The one who had it may still write; after that many attempts it is this process's copy that is not as it should be.
+bool work_keeper_state::take_up(std::uint16_t partition) {
+  auto claimed = sharing_.log->claim(partition);
+  if (!claimed && is_temporary(claimed.error().code)) return false;
+  if (!claimed && ++refused_[partition] > most_refusals) throw std::runtime_error(claimed.error().message);
+  if (!claimed) {
+    if (refused_[partition] == 1)
       log::warning("/work", "partition {} cannot be claimed yet: {}", partition, claimed.error().message);
-    return;
+    return true;
   }
-  said_not_to_claim_ = false;
+  refused_.erase(partition);
   works_on_.insert(partition);
   context_->figures->claimed.at(partition) = true;
   log::info("/work", "this process works on partition {}; {} share {}", partition, table_->workers(),
             context_->config->partitions);
   start_again(partition);
+  return true;
 }
 
 void work_keeper_state::let_go(std::uint16_t partition) {

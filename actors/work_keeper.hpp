@@ -11,6 +11,7 @@
 #include "runtime/broker/broker.hpp"
 #include "runtime/bus/brokered_bus.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -37,11 +38,12 @@ struct work_keeper_state {
 
 private:
   void on_pulse();
+  void begin_anew();
   expected<void> hear();
   expected<void> speak();
   expected<bool> say(const work_message& what); // false: another has spoken first
   void settle();
-  void take_up(std::uint16_t partition);
+  bool take_up(std::uint16_t partition); // false: the broker cannot be asked now
   void let_go(std::uint16_t partition);
   void start_again(std::uint16_t partition);
   void on_stop();
@@ -54,9 +56,9 @@ private:
   std::optional<work_table> table_;
   std::optional<message_number> last_; // message that was heard
   bool hears_ = false;
-  bool said_not_to_hear_ = false, said_not_to_claim_ = false;
+  bool said_not_to_hear_ = false;
+  std::map<std::uint16_t, int> refused_; // how often in a row a partition could not be claimed, with the broker there
   std::set<std::uint16_t> works_on_;
-  metrics::gauge* partitions_ = nullptr;
 };
 
 } // namespace finstream

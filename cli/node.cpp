@@ -232,7 +232,8 @@ work_sharing node::sharing() const {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   return {on_broker_, [bus = config_.bus] { return open_broker(bus); }, config_.bus.broker.work_stream,
-          fmt::format("{}/{}", host.data(), getpid()), config_.bus.broker.claim_after_ms * millisecond};
+          fmt::format("{}/{}/{:04x}", host.data(), getpid(), context_.seed & 0xffff),
+          config_.bus.broker.claim_after_ms * millisecond};
 }
 
 void node::spawn_tree() {

@@ -45,6 +45,7 @@ void node::measure_process() {
 }
 
 void node::measure_consumers() {
+  metrics_.partitions_at_work().set(context_.partitions_at_work());
   nanoseconds store = 0;
   for (int i = 0; i < config_.partitions; ++i) {
     auto p = static_cast<std::uint16_t>(i);

@@ -23,7 +23,9 @@ expected<void> hold_driver(bus& log, bus_driver driver) {
   auto name = std::string{to_string(driver)};
   auto saved = log.get(node_table, driver_key);
   if (!saved) return tl::unexpected{saved.error()};
-  auto made_with = *saved ? **saved : std::string{log.recovery().created ? name : "embedded"};
+  auto log_id = log.get(node_table, "log_id"); // a copy that was interrupted has this and no more
+  if (!log_id) return tl::unexpected{log_id.error()};
+  auto made_with = *saved ? **saved : std::string{log.recovery().created || *log_id ? name : "embedded"};
   if (made_with != name)
     return fail(errc::incompatible,
                 fmt::format("the data directory was made with bus.type: {}, the config says {}: set "
@@ -82,8 +84,8 @@ broker_link_options link_of(const settings& config) {
 expected<node_log> open_node_log(const settings& config, std::uint64_t seed, broker_link_options link,
                                  const std::optional<role_set>& roles) {
   if (roles && config.bus.type == bus_driver::embedded)
-    return fail(errc::config_invalid, "roles are for processes that share a log on a broker: set bus.type to redis or "
-                                      "nats, or leave out --role");
+    return fail(errc::config_invalid, "roles are for processes that share a log on a broker: set bus.type to redis, "
+                                      "nats or kafka, or leave out --role");
   embedded_bus_options local;
   local.directory = config.data_directory;
   local.level = config.bus.level;

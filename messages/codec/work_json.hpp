@@ -1,4 +1,4 @@
-// {"worker":"host/4711","partitions":4,"holds":[0,2]}: so that operators can read it in their broker.
+// {"worker":"host/4711/09af","partitions":4,"holds":[0,2]}: so that operators can read it in their broker.
 #pragma once
 
 #include "messages/command/work_message.hpp"

@@ -8,7 +8,7 @@
 namespace finstream {
 
 struct work_message {
-  std::string worker;               // "host/4711"
+  std::string worker;               // "host/4711/09af"
   std::uint16_t partitions = 0;     // of the log, as the worker counts them
   std::vector<std::string> dead;    // other workers that were silent for too long: what they held is free
   std::vector<std::uint16_t> gives; // it no longer works on these

@@ -13,6 +13,7 @@ constexpr nanoseconds shortest_pause = millisecond;
 // Of one who has found nothing for a while, for each partition: asking costs the broker something, too.
 constexpr nanoseconds longest_pause = 5 * millisecond;
 constexpr nanoseconds pause_after_failure = 200 * millisecond;
+constexpr std::size_t most_messages = 20'000; // of one journal, before others have their turn
 } // namespace
 
 follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> from,
@@ -21,6 +22,7 @@ follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& 
   for (auto id : journals) {
     auto stream = stream_of(options_, id);
     lanes_[id].reset(new lane{{},
+                              false,
                               {local, id, stream, log_id, *options_.time},
                               {local, id, stream, log_id, options_.how, options_.flow},
                               nullptr});
@@ -52,16 +54,20 @@ void follower::run() {
 nanoseconds follower::step() {
   auto has_grown = false;
   for (auto& [id, in] : lanes_) {
+    if (in->claimed) continue; // its writer is here
     std::unique_lock guard{in->mutex};
-    if (in->to) continue; // its writer is here
-    auto applied = in->copy.catch_up(*from_);
+    if (in->to) continue;
+    auto applied = in->copy.catch_up(*from_, most_messages);
     guard.unlock();
-    if (!applied && is_temporary(applied.error().code)) return pause_ = pause_after_failure;
+    if (!applied && is_temporary(applied.error().code)) {
+      forget(); // it may come back without what it had
+      return pause_ = pause_after_failure;
+    }
     if (!applied) {
       std::lock_guard lock{mutex_};
       if (!trouble_) log::error("bus", "{}; nothing more is taken from there", applied.error().message);
       trouble_ = applied.error();
-      return pause_ = pause_after_failure;
+      continue;
     }
     if (*applied == 0) continue;
     has_grown = true;
@@ -72,6 +78,14 @@ nanoseconds follower::step() {
   return pause_ = has_grown ? shortest_pause : std::clamp(pause_ * 2, shortest_pause, longest);
 }
 
+void follower::forget() {
+  for (auto& [id, in] : lanes_) {
+    if (in->claimed) continue;
+    std::lock_guard guard{in->mutex};
+    in->copy.forget();
+  }
+}
+
 void follower::trim() {
   trimmed_at_ = options_.time->monotonic();
   timestamp until{options_.time->now().ns - options_.buffer_keep_ms * millisecond};
@@ -79,8 +93,9 @@ void follower::trim() {
     std::lock_guard guard{in->mutex};
     auto range = local_.range(buffer_of(id.side), id.partition);
     auto trimmed = range ? trim_buffer(local_, id, range->next, until) : tl::unexpected{range.error()};
-    if (!trimmed)
-      log::warning("bus", "the copy of {} cannot be trimmed: {}", stream_of(options_, id), trimmed.error().message);
+    if (trimmed && in->to && options_.keep_entries != 0 && range->next > options_.keep_entries)
+      trimmed = in->to->trim(stream_of(options_, id), {range->next - options_.keep_entries + 1, 0});
+    if (!trimmed) log::warning("bus", "{} cannot be trimmed: {}", stream_of(options_, id), trimmed.error().message);
   }
 }
 
@@ -88,13 +103,15 @@ void follower::trim() {
 
 expected<void> follower::claim(journal_id id) {
   auto& in = *lanes_.at(id);
+  in.claimed = true; // the follower does not keep us waiting
   std::unique_lock guard{in.mutex};
   if (in.to) return {};
   auto to = options_.open_broker();
-  if (!to) return tl::unexpected{to.error()};
+  if (!to) return in.claimed = false, tl::unexpected{to.error()};
   in.to = std::move(*to);
+  in.forget();
   auto applied = regain(in, id);
-  if (!applied) in.to.reset();
+  if (!applied) in.to.reset(), in.claimed = false;
   guard.unlock();
   if (applied && *applied > 0) options_.on_grown(id);
   return applied.map([](std::uint64_t) {});
@@ -104,20 +121,33 @@ void follower::release(journal_id id) {
   auto& in = *lanes_.at(id);
   std::lock_guard guard{in.mutex};
   in.to.reset();
+  in.forget();
+  in.claimed = false;
 }
 
-// The stream and the local log are brought to where neither has more than the other. Answers what was applied here.
+// The stream and the local log are brought to where neither has more than the other, with all the events that the
+// outputs were made of. Answers what was applied here.
 expected<std::uint64_t> follower::regain(lane& in, journal_id id) {
   auto applied = in.copy.catch_up(*in.to);
   if (!applied) return applied;
-  if (in.copy.has_begun())
-    if (auto done = in.copy.give_up(); !done) return done;
+  if (in.copy.has_begun()) {
+    if (auto ended = in.copy.give_up_there(*in.to); !ended) return tl::unexpected{ended.error()};
+    auto given_up = in.copy.catch_up(*in.to);
+    if (!given_up) return given_up;
+    *applied += *given_up;
+  }
+  if (auto events = lanes_.find({journal_side::events, id.partition}); events != lanes_.end()) {
+    std::lock_guard guard{events->second->mutex};
+    events->second->copy.forget();
+    if (auto caught = events->second->copy.catch_up(*in.to); !caught) return caught;
+    events->second->copy.forget(); // it was read by another connection
+  }
   if (auto met = in.writer.meet(*in.to); !met) return tl::unexpected{met.error()};
   auto range = local_.range(buffer_of(id.side), id.partition);
   if (!range) return tl::unexpected{range.error()};
-  while (in.writer.shipped() < range->next) { // what was given up; what the broker has forgotten
+  while (in.writer.shipped() < range->next) { // what the broker has forgotten
     if (auto shipped = in.writer.ship(*in.to, range->next); !shipped) {
-      in.writer.forget();
+      in.forget();
       return tl::unexpected{shipped.error()};
     }
   }
@@ -141,7 +171,7 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
   auto began = options_.time->monotonic();
   auto sent = in.writer.publish(*in.to, blocks);
   if (!sent) {
-    in.writer.forget();
+    in.forget();
     return tl::unexpected{sent.error()};
   }
   sent->took = options_.time->monotonic() - began;
@@ -151,7 +181,7 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
   auto done = local_.write(std::move(tx));
   if (!done) {
-    in.writer.forget(); // the stream is ahead of this log
+    in.forget(); // the stream is ahead of this log, or not
     return done;
   }
   in.copy.pass(entries);

@@ -11,6 +11,7 @@
 #include "runtime/bus/journal_copy.hpp"
 #include "runtime/bus/journal_writer.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -43,13 +44,17 @@ public:
 
 private:
   struct lane {
-    std::mutex mutex;
+    std::mutex mutex; // held while the broker is spoken to
+    std::atomic<bool> claimed{false};
     journal_copy copy;
     journal_writer writer;
     std::unique_ptr<broker> to; // while it is claimed: of its own, for partitions write side by side
+
+    void forget() { copy.forget(), writer.forget(); }
   };
 
   expected<std::uint64_t> regain(lane& in, journal_id id);
+  void forget();
   void trim();
   void run();
 

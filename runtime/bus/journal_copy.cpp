@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace finstream {
@@ -41,7 +42,7 @@ expected<void> trim_buffer(bus& local, journal_id id, std::uint64_t shipped, tim
 journal_copy::journal_copy(bus& local, journal_id id, std::string stream, std::uint64_t log_id, const clock& time)
   : local_{local}, id_{id}, stream_{std::move(stream)}, log_id_{log_id}, time_{time} {}
 
-expected<std::uint64_t> journal_copy::catch_up(broker& from) {
+expected<std::uint64_t> journal_copy::catch_up(broker& from, std::size_t most_messages) {
   applied_ = 0;
   auto stop = [this](failure why) -> expected<std::uint64_t> {
     knows_where_ = false;
@@ -49,7 +50,7 @@ expected<std::uint64_t> journal_copy::catch_up(broker& from) {
   };
   if (!knows_where_)
     if (auto begun = from.open_stream(stream_).and_then([this] { return begin(); }); !begun) return stop(begun.error());
-  while (true) {
+  for (std::size_t read = 0;;) {
     auto messages = from.read(stream_, after_, read_messages, read_bytes);
     if (!messages && messages.error().code == errc::trimmed && std::exchange(checks_, false)) {
       after_ = {next_, last_part}; // the stream no longer has what is to be compared
@@ -59,9 +60,11 @@ expected<std::uint64_t> journal_copy::catch_up(broker& from) {
       return stop({messages.error().code,
                    fmt::format("{}. This machine has {} entries of the log", messages.error().message, next_)});
     if (messages->empty()) return applied_;
+    read += messages->size();
     for (auto& x : *messages)
       if (auto taken = take(x); !taken) return stop(taken.error());
     after_ = messages->back().number;
+    if (read >= most_messages) return applied_;
   }
 }
 
@@ -129,6 +132,12 @@ expected<std::uint64_t> journal_copy::give_up() {
   return done;
 }
 
+expected<void> journal_copy::give_up_there(broker& to) {
+  auto next = begun_ ? message_number{after_.transaction, after_.part + 1} : message_number{after_.transaction + 1, 0};
+  auto end = void_message(next, log_id_);
+  return to.publish(stream_, after_, std::span{&end, 1});
+}
+
 void journal_copy::pass(std::uint64_t entries) {
   next_ += entries;
   after_ = {next_, last_part};
@@ -141,6 +150,12 @@ expected<std::uint64_t> journal_copy::apply(transaction tx, std::vector<std::str
   if (!last_ts) return tl::unexpected{last_ts.error()};
   auto log_ts = std::max(time_.now(), *last_ts);
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id_, log_ts, std::move(x)));
+  // Outputs may be read here before all the events that they were made of.
+  for (auto& x : tx.commits) {
+    auto range = local_.range(x.where, x.partition);
+    if (!range) return tl::unexpected{range.error()};
+    x.offset = std::min(x.offset, range->next);
+  }
   auto written = local_.write(std::move(tx));
   if (!written) return tl::unexpected{written.error()};
   next_ += count;

@@ -21,15 +21,21 @@ class journal_copy {
 public:
   journal_copy(bus& local, journal_id id, std::string stream, std::uint64_t log_id, const clock& time);
 
-  // Up to the stream's end. Answers how many entries were applied; may be called again after a failure. Errors:
-  // conflict (the stream is of another log; or the two have gone different ways), trimmed, corrupt_record,
-  // incompatible, and those of the broker and of the local log.
-  expected<std::uint64_t> catch_up(broker& from);
+  // Up to the stream's end, or about so many messages. Answers how many entries were applied; may be called again after
+  // a failure. Errors: conflict (the stream is of another log; or the two have gone different ways), trimmed,
+  // corrupt_record, incompatible, and those of the broker and of the local log.
+  expected<std::uint64_t> catch_up(broker& from, std::size_t most_messages = ~std::size_t{0});
+  // For one who is not sure of what the stream holds, or the local log: where they stand is looked up, and compared,
+  // again.
+  void forget() { knows_where_ = false; }
   // Whether the stream ends with a transaction of which a part is missing.
   bool has_begun() const { return !checks_ && (begun_ || !pieces_.empty()); }
   // It will never be whole, for its writer is dead: it counts as empty. To be said in the stream, too. Answers how many
   // entries that are.
   expected<std::uint64_t> give_up();
+  // The same in the stream first, where the writer may be slow and not dead: then this fails with errc::conflict. It is
+  // applied here by the next catch_up().
+  expected<void> give_up_there(broker& to);
   // So many entries were written to both by the one who holds this.
   void pass(std::uint64_t entries);
 

@@ -74,6 +74,13 @@ CAF_TEST(who does not write events says nothing of its start and is ready) {
   CAF_CHECK_EQUAL(own_writes(), 0u);
 }
 
+CAF_TEST(it says how it is all the same) {
+  start(false, false);
+  auto said = status("/partitions/0/appender");
+  CAF_REQUIRE(said.has_value());
+  CAF_CHECK(said->find("\"remembered_events\":0") != std::string::npos);
+}
+
 CAF_TEST(readers hear of what others have written) {
   start(false, false);
   tell(appender, verb::pull_v, std::uint64_t{0}, reader.as<entry_reader>());

@@ -296,6 +296,23 @@ CAF_TEST(rows that a store refuses become letters and all others are delivered) 
   CAF_CHECK_EQUAL(w.stored_bars(), 99u);
 }
 
+CAF_TEST(a store does not pass a row whose letter nobody can write) {
+  refusing_world w;
+  w.context.duties.events = false;
+  w.start();
+  w.put({bar_of("A", 0), bar_of("BAD", 1), bar_of("B", 2)});
+  w.pass(20 * second);
+  CAF_CHECK(w.letters(topic::dead_letters).empty());
+  CAF_CHECK(w.counted("finstream_store_lag_items{store=\"picky\"}") > 0u);
+  w.kill("/partitions/0/appender");
+  w.context.duties.events = true;
+  w.appender = w.start_appender();
+  w.pass(20 * second);
+  CAF_CHECK_EQUAL(w.letters(topic::dead_letters).size(), 1u);
+  CAF_CHECK_EQUAL(w.stored_bars(), 2u);
+  CAF_CHECK_EQUAL(w.counted("finstream_store_lag_items{store=\"picky\"}"), 0u);
+}
+
 CAF_TEST(a row is set aside once though the writer is killed at every moment) {
   refusing_world w;
   w.start();

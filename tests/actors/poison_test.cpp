@@ -243,3 +243,22 @@ CAF_TEST(a record that gave something already is not set aside) {
   w.pass(3 * second);
   CAF_CHECK(logged(w) == replayed(w));
 }
+
+CAF_TEST(where letters are for another process to write the partition stands and is not ready) {
+  for (auto& what : all_poisons()) {
+    CAF_MESSAGE(what.stage << " " << static_cast<int>(what.kind));
+    poison_world w;
+    w.revive_all();
+    for (int n = 0; n < 4; ++n) w.trade_second(n);
+    w.die();
+    w.put(what);
+    w.context.duties = {false, true, false};
+    auto before = w.bars();
+    CAF_CHECK(w.revive_all() <= 5); // and then nobody crashes any more
+    w.pass(60 * second);
+    CAF_CHECK(!w.revive());
+    CAF_CHECK_EQUAL(w.bars(), before);
+    CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 0);
+    CAF_CHECK(w.letters(topic::dead_letters).empty());
+  }
+}

@@ -128,3 +128,42 @@ CAF_TEST(a partition can be written to by the one who holds it alone) {
       CAF_CHECK(x->shared->write(std::move(tx)).has_value() == x->context.works_on(p));
     }
 }
+
+CAF_TEST(what nobody can read is passed over) {
+  memory_broker_server server;
+  process first{server, "first"};
+  auto client = server.open();
+  auto ends = client->ends("work");
+  broker_message garbled{{ends->last->transaction + 1, 0}, true, 1, "work", "{"};
+  CAF_REQUIRE(client->publish("work", ends->last, std::span{&garbled, 1}).has_value());
+  process second_one{server, "second"};
+  pass(second, first, second_one);
+  CAF_CHECK_EQUAL(first.held(), 2);
+  CAF_CHECK_EQUAL(second_one.held(), 2);
+}
+
+CAF_TEST(a broker that has forgotten the last that was said stops nobody) {
+  memory_broker_server server;
+  process first{server, "first"}, second_one{server, "second"};
+  pass(second, first, second_one);
+  auto client = server.open();
+  auto last = client->ends("work")->last->transaction;
+  server.lose_behind("work", message_number{last - 1, 0});
+  pass(2 * second, first, second_one);
+  pass(2 * claim_after, first); // the second is dead
+  CAF_CHECK_EQUAL(first.held(), 4);
+}
+
+CAF_TEST(one who was away while the stream was trimmed begins anew) {
+  memory_broker_server server;
+  process first{server, "first"}, second_one{server, "second"};
+  pass(second, first, second_one);
+  pass(20 * second, first); // it claims what the second has, and goes on
+  auto client = server.open();
+  server.lose_before("work", {client->ends("work")->last->transaction - 1, 0});
+  pass(second, second_one);
+  CAF_CHECK_EQUAL(second_one.held(), 0); // and nothing of what it had
+  pass(second, first, second_one);
+  CAF_CHECK_EQUAL(first.held(), 2);
+  CAF_CHECK_EQUAL(second_one.held(), 2);
+}

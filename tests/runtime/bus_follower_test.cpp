@@ -173,12 +173,62 @@ CAF_TEST(what a dead process had begun is waited for by those who follow and giv
   CAF_CHECK_EQUAL(bars_in(*second_one), "ab");
 }
 
+CAF_TEST(outputs may be read before all the events they were made of) {
+  auto feeds = process(true), worker = process(false);
+  append_one(*feeds, events_record(0, 3, at(0), "abc"));
+  ship(*feeds);
+  must(worker->claim(0));
+  worker->others().step();
+  auto made = appends({record_of(topic::bars, 0, 1, at(0), "bar")});
+  made.commits.push_back({"window", topic::events, 0, 3});
+  must(worker->write(std::move(made)));
+  auto only_outputs = open_memory_bus(7);
+  journal_copy copy{*only_outputs, {journal_side::outputs, 0}, "finstream.outputs", log_id, time};
+  CAF_CHECK_EQUAL(must(copy.catch_up(*reader)), 1u);
+  CAF_CHECK_EQUAL(bars_in(*only_outputs), "bar");
+  CAF_CHECK(must(only_outputs->committed("window", topic::events, 0)) == std::optional<std::uint64_t>{0});
+}
+
+CAF_TEST(who claims a partition has the events that its outputs were made of) {
+  auto feeds = process(true), worker = process(false), next = process(false);
+  append_one(*feeds, events_record(0, 3, at(0), "abc"));
+  ship(*feeds);
+  must(worker->claim(0));
+  must(write_bar(*worker, "bar"));
+  must(next->claim(0)); // and never followed anything
+  CAF_CHECK_EQUAL(bars_in(*next), "bar");
+  CAF_CHECK_EQUAL(payloads(must(next->read(topic::events, 0, 0, 1u << 20))), "abc");
+}
+
+CAF_TEST(a copy that has more than the broker is compared when that has something else in its place) {
+  auto feeds = process(true), pages = process(false);
+  for (auto what : {"a", "b", "c"}) append_one(*feeds, events_record(0, 1, at(0), what));
+  ship(*feeds);
+  pages->others().step();
+  server.lose_behind("finstream.events", message_number{1, 0}); // the power failed, of the broker and of the feeds
+  server.set_reachable(false);
+  pages->others().step();
+  server.set_reachable(true);
+  for (auto what : {"B", "C", "D"}) {
+    broker_message entry{{must(reader->ends("finstream.events")).last->transaction + 1, 0}, true, log_id, "block", ""};
+    entry.body = encode_blocks(appends({events_record(0, 1, at(0), what)}), 7, compression::none)[0];
+    must(reader->publish("finstream.events", must(reader->ends("finstream.events")).last, std::span{&entry, 1}));
+  }
+  pages->others().step();
+  CAF_CHECK(code_of(pages->health()) == errc::conflict);
+  CAF_CHECK_EQUAL(payloads(must(pages->read(topic::events, 0, 0, 1u << 20))), "abc");
+}
+
 CAF_TEST(a stream of another log stops those who follow it) {
   auto worker = process(false);
   broker_message alien{{1, 0}, true, 99, "block", "?"};
   must(reader->publish("finstream.events", std::nullopt, std::span{&alien, 1}));
+  broker_message sound{{1, 0}, true, log_id, "block", ""};
+  sound.body = encode_blocks(appends({events_record(1, 1, at(0), "x")}), 7, compression::none)[0];
+  must(reader->publish("finstream.events:1", std::nullopt, std::span{&sound, 1}));
   worker->others().step();
   CAF_CHECK(code_of(worker->health()) == errc::conflict);
+  CAF_CHECK_EQUAL(payloads(must(worker->read(topic::events, 1, 0, 1u << 20))), "x"); // the others are followed
 }
 
 CAF_TEST(copies keep what they have applied for a while only) {
