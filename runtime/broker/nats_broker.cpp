@@ -83,6 +83,7 @@ expected<void> nats_broker::open_stream(const std::string& stream) {
     jsErrCode code{};
     auto status = js_AddStream(nullptr, session_.context(), &config, &wait, &code);
     if (status == NATS_OK || code == JSStreamNameExistErr) return {};
+    if (auto by_another = info_of(stream)) return check_stream(stream, *(*by_another)->Config); // at the same moment
     return session_.failed("creating stream " + stream, status, code);
   });
 }

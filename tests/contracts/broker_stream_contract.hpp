@@ -4,6 +4,7 @@
 #include "tests/contracts/broker_contract.hpp"
 
 #include <thread>
+#include <vector>
 
 CAF_TEST_FIXTURE_SCOPE(broker_stream_contract, broker_contract)
 
@@ -21,6 +22,22 @@ CAF_TEST(opening a stream again does no harm) {
   publish(1, 3);
   must(client->open_stream(stream));
   CAF_CHECK_EQUAL(read(), "1 2 3");
+}
+
+CAF_TEST(several that open a new stream at the same moment all have it) {
+  constexpr std::size_t count = 4;
+  std::vector<std::unique_ptr<broker>> clients;
+  for (std::size_t i = 0; i < count; ++i) clients.push_back(open());
+  for (int n = 0; n < 10; ++n) {
+    auto name = "finstream.test.new" + std::to_string(n);
+    std::vector<expected<void>> outcomes(count);
+    std::vector<std::thread> all;
+    for (std::size_t i = 0; i < count; ++i) all.emplace_back([&, i] { outcomes[i] = clients[i]->open_stream(name); });
+    for (auto& x : all) x.join();
+    for (auto& x : outcomes) must(x);
+    must(clients[0]->publish(name, {}, transactions(1, 2)));
+    CAF_CHECK_EQUAL(text(must(clients[1]->read(name, {}, 10, no_limit))), "1 2");
+  }
 }
 
 CAF_TEST(what is read is what was published) {
