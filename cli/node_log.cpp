@@ -114,6 +114,7 @@ expected<node_log> open_node_log(const settings& config, std::uint64_t seed, bro
     link.buffer_keep_ms = y.keep_ms;
     link.retry_initial_ms = y.retry_initial_ms;
     link.retry_max_ms = y.retry_max_ms;
+    link.syncs_first = config.bus.level == durability::interval; // with `batch` it is there before
     link.seed = seed;
     link.new_log_id = std::uint64_t{std::random_device{}()} << 32 | std::random_device{}();
     link.writes_events = !roles || roles->has(role::ingest);

@@ -30,6 +30,7 @@ enum class fault : std::uint8_t {
   catches_up_one_too_far,
   outputs_go_first,
   full_buffer_takes_more,
+  broker_goes_first,
   forgotten_is_not_sent_again,
 };
 

@@ -57,6 +57,7 @@ struct broker_link_options {
   std::uint64_t new_log_id = 1; // of a log that is begun: drawn, so that two never have the same
   std::uint64_t seed = 0;       // of that chance
   const clock* time = &system_clock();
+  bool syncs_first = false;    // an entry is on this disk before the broker gets it
   bool writes_events = true;   // else another process does, and this one follows
   bool claims_outputs = false; // outputs of a partition are followed, but while it is claimed
   // A journal that is followed has grown. From the follower's thread, and those that claim.

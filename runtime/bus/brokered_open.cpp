@@ -17,6 +17,7 @@ constexpr std::size_t read_messages = 1000;
 constexpr std::size_t read_bytes = 4u << 20;
 constexpr const char* node_table = "node";
 constexpr const char* log_id_key = "log_id";
+constexpr const char* behind_key = "behind"; // while a copy is being made
 
 expected<std::optional<found_log>> look(broker& from, const std::string& stream) {
   if (auto opened = from.open_stream(stream); !opened) return tl::unexpected{opened.error()};
@@ -80,14 +81,37 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   return local.sync().map([id] { return id; }); // a log that has lost it would be of no broker
 }
 
+// As long as this stands, the log here is known to lack something that the broker has: it cannot go on without asking.
+expected<void> mark_behind(bus& local) {
+  transaction tx;
+  tx.writes.push_back({node_table, behind_key, "1"});
+  return local.write(std::move(tx)).and_then([&](const receipt&) { return local.sync(); });
+}
+
+// What was copied is on the disk before it counts.
+expected<void> mark_whole(bus& local) {
+  auto behind = local.get(node_table, behind_key);
+  if (!behind) return tl::unexpected{behind.error()};
+  if (!*behind) return {};
+  if (auto synced = local.sync(); !synced) return synced;
+  transaction tx;
+  tx.writes.push_back({node_table, behind_key, std::nullopt});
+  return local.write(std::move(tx)).map([](const receipt&) {});
+}
+
 // What was begun by a writer that died is given up by the next one: the shipper says so to the broker.
 expected<std::uint64_t> catch_up(bus& local, broker& from, const broker_link_options& options, journal_id id,
                                  std::uint64_t log_id) {
   auto stream = stream_of(options, id);
+  auto ends = from.open_stream(stream).and_then([&] { return from.ends(stream); });
+  auto here = local.range(buffer_of(id.side), id.partition);
+  if (!ends) return tl::unexpected{ends.error()};
+  if (!here) return tl::unexpected{here.error()};
+  if (ends->last && ends->last->transaction > here->next)
+    if (auto marked = mark_behind(local); !marked) return tl::unexpected{marked.error()};
   journal_copy copy{local, id, stream, log_id, *options.time};
   auto applied = copy.catch_up(from);
   if (!applied || !copy.has_begun() || is_followed(options, id)) return applied;
-  if (planted(fault::begun_entry_is_not_given_up)) return applied;
   return copy.give_up().map([&](std::uint64_t given_up) { return *applied + given_up; });
 }
 
@@ -107,6 +131,7 @@ expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, con
   auto is_new = local->recovery().created;
   auto log_id = hold_log_id(*local, found, options.new_log_id);
   if (!log_id) return tl::unexpected{log_id.error()};
+  auto is_whole = true;
   for (auto id : journals_of(options)) {
     auto caught = catch_up(*local, *to, options, id, *log_id);
     if (caught && *caught > 0)
@@ -114,11 +139,19 @@ expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, con
     if (caught) continue;
     // A disk in trouble is another matter: a log that goes on without what the broker has becomes another log.
     auto is_away = caught.error().code == errc::unreachable || caught.error().code == errc::overloaded;
+    auto is_behind = local->get(node_table, behind_key);
+    if (!is_behind) return tl::unexpected{is_behind.error()};
+    if (is_away && *is_behind)
+      return fail(caught.error().code, caught.error().message + ". What the broker has was not copied here to its end: "
+                                                                "until that is done, this node needs it to start");
     if (!is_away || is_new) return tl::unexpected{caught.error()};
+    is_whole = false;
     log::warning("bus", "{}. The node starts without the broker; what is written is kept here until it is back",
                  caught.error().message);
     break;
   }
+  if (is_whole)
+    if (auto done = mark_whole(*local); !done) return tl::unexpected{done.error()};
   return std::make_unique<brokered_bus>(std::move(local), *log_id, std::move(options), std::move(to), driver,
                                         std::move(from));
 }

@@ -69,13 +69,15 @@ std::optional<nanoseconds> shipper::step() {
     if (!range) return fail_over(range.error());
     until[i->first] = range->next;
   }
+  if (auto safe = make_durable(until); !safe) return fail_over(safe.error());
   bool is_more = false;
   if (planted(fault::outputs_go_first))
     for (auto i = lanes_.rbegin(); i != lanes_.rend(); ++i)
       if (auto more = ship(i->second, until[i->first]); !more) return fail_over(more.error());
   for (auto& [id, in] : lanes_) {
     auto had = in.writer.shipped();
-    auto more = ship(in, until[id]);
+    auto more = ship(in, durable_[id]);
+    if (more) more = in.writer.shipped() < until[id];
     if (!more && more.error().code == errc::conflict && !std::exchange(asks_again_, true)) {
       forget(); // the stream does not end where it did: it may have forgotten something, and so may the others
       return 0;
@@ -96,6 +98,21 @@ std::optional<nanoseconds> shipper::step() {
     trim_streams();
   }
   return std::nullopt;
+}
+
+// What the broker has is on this disk, too, whatever happens to the machine: else it could start without, while the
+// broker is away, and go on as another log; and a feed's resume point, which is in the journal of one partition, could
+// be with the broker before events of another that it passes over, and these be gone. One sync serves all journals, and
+// what is written meanwhile waits for the next.
+expected<void> shipper::make_durable(const std::map<journal_id, std::uint64_t>& until) {
+  auto waits = [&](auto& x) { return x.second.writer.shipped() < until.at(x.first); };
+  auto is_next = [&](auto& x) { return waits(x) && x.second.writer.shipped() >= durable_[x.first]; };
+  if (options_.syncs_first && !planted(fault::broker_goes_first)) {
+    if (std::ranges::none_of(lanes_, is_next)) return {};
+    if (auto synced = local_.sync(); !synced) return synced;
+  }
+  durable_ = until;
+  return {};
 }
 
 // ---- the broker's side

@@ -54,6 +54,7 @@ private:
     std::deque<std::pair<nanoseconds, std::uint64_t>> acknowledged; // every while: what was shipped by then
   };
 
+  expected<void> make_durable(const std::map<journal_id, std::uint64_t>& until);
   expected<void> connect();
   expected<void> meet(journal_id id, lane& in);
   void forget();
@@ -77,6 +78,7 @@ private:
   mutable std::mutex mutex_; // over what follows; not held while the broker is spoken to
   std::condition_variable changed_;
   std::map<journal_id, lane> lanes_;
+  std::map<journal_id, std::uint64_t> durable_; // entries that may be brought; of the shipper's thread alone
   bool up_ = false, was_tried_ = false, asks_again_ = false, warned_ = false;
   bool stopping_ = false, has_news_ = false;
   std::optional<failure> trouble_;

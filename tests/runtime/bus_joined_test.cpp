@@ -155,6 +155,29 @@ CAF_TEST(a new directory needs the broker and one with a log does not ) {
   CAF_CHECK(must(log->write(appends({events_record(0, 1, at(1), "x")}))).level == durability::buffered);
 }
 
+CAF_TEST(a copy that was not made to its end needs the broker to start) {
+  memory_broker_server server;
+  server.set_max_message_bytes(100);
+  temp_dir first, second_one;
+  {
+    auto log = must(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory"));
+    for (int i = 0; i < 3; ++i) append_one(*log, events_record(0, 1, at(i), std::to_string(i)));
+    must(log->sync());
+    auto far = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
+    CAF_CHECK(!must(far->get("node", "behind"))); // it was copied whole
+    far.reset();
+    put(*must(open_embedded_bus({.directory = second_one.path()})), "node", "behind", "1"); // as if it had been killed
+  }
+  server.set_reachable(false);
+  auto refused = open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory");
+  CAF_CHECK(code_of(refused) == errc::unreachable);
+  CAF_CHECK(message_of(refused).find("not copied here to its end") != std::string::npos);
+  CAF_CHECK(open_brokered_bus({.directory = first.path()}, options_for(server, 1), "memory").has_value());
+  server.set_reachable(true);
+  auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
+  CAF_CHECK(!must(log->get("node", "behind")));
+}
+
 CAF_TEST(a log that was made without a broker is not taken for one of a broker) {
   temp_dir directory;
   memory_broker_server server;

@@ -25,6 +25,7 @@ public:
   bool writes = true, answers = true;
   mutable int reads_until_one_fails = 0;
   int syncs = 0;
+  bool syncs_fail = false;
 
   expected<receipt> write(transaction tx) override {
     if (!writes) return fail(errc::disk_full, "no space left");
@@ -37,7 +38,10 @@ public:
     if (reads_until_one_fails != 0 && --reads_until_one_fails == 0) return fail(errc::io_failure, "it does not read");
     return passing_bus::read(where, partition, offset, limit_bytes);
   }
-  expected<void> sync() override { return ++syncs, passing_bus::sync(); }
+  expected<void> sync() override {
+    ++syncs;
+    return syncs_fail ? fail(errc::io_failure, "it does not sync") : passing_bus::sync();
+  }
   const recovery_report& recovery() const override { return recovery_; }
 
 private:
@@ -60,8 +64,9 @@ struct outage_world {
   std::unique_ptr<broker> reader = server.open();
 
   outage_world() { CAF_REQUIRE(!start(true)); }
+  broker_link_options how = {};
   broker_link_options options() {
-    broker_link_options out;
+    auto out = how;
     out.open_broker = [this]() -> expected<std::unique_ptr<broker>> { return server.open(); };
     out.time = &time;
     out.acknowledge_timeout_ms = 0; // nobody ships while a write waits
@@ -115,6 +120,37 @@ CAF_TEST(what cannot be counted does not wait for ever) {
   ship();
   CAF_CHECK_EQUAL(log->buffer().entries, 0u);
   CAF_CHECK_EQUAL(log->buffer().bytes, 0u);
+}
+
+CAF_TEST(an entry is on this disk before the broker gets it) {
+  how.syncs_first = true;
+  CAF_REQUIRE(!start());
+  auto syncs = local->syncs;
+  write(topic::events, "x"), write(topic::bars, "x");
+  ship();
+  CAF_CHECK_EQUAL(local->syncs, syncs + 1); // one for both
+  ship();
+  CAF_CHECK_EQUAL(local->syncs, syncs + 1); // there is nothing new
+  local->syncs_fail = true;
+  write(topic::events, "y");
+  CAF_CHECK(*log->link().step() > 0);
+  CAF_CHECK_EQUAL(entries_in("events"), 1u);
+  local->syncs_fail = false;
+  ship();
+  CAF_CHECK_EQUAL(entries_in("events"), 2u);
+}
+
+CAF_TEST(what is written while a round is under way waits for the next sync) {
+  how.syncs_first = true;
+  how.on_published = [this, is_first = true](const published_batch&) mutable {
+    if (std::exchange(is_first, false)) write(topic::bars, "of an event that is not on the disk yet");
+  };
+  CAF_REQUIRE(!start());
+  write(topic::events, "x");
+  log->link().step();
+  CAF_CHECK_EQUAL(entries_in("outputs"), 0u);
+  ship();
+  CAF_CHECK_EQUAL(entries_in("outputs"), 1u);
 }
 
 CAF_TEST(an entry that has waited long is kept as long as any) {

@@ -31,6 +31,7 @@ constexpr const char* names[] = {"none",
                                  "catches_up_one_too_far",
                                  "outputs_go_first",
                                  "full_buffer_takes_more",
+                                 "broker_goes_first",
                                  "forgotten_is_not_sent_again"};
 static_assert(std::size(names) == static_cast<std::size_t>(fault::forgotten_is_not_sent_again) + 1,
               "each has its name");
