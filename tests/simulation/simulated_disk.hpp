@@ -42,7 +42,7 @@ public:
   void write_as_a_stranger(transaction tx); // what no node would write; it stays
   void pass(nanoseconds span);              // what is due is synced
   void die_after_writes(std::uint64_t writes);
-  bool may_lose() const { return level_ != durability::batch; } // with the machine
+  durability level() const { return level_; }
   bool is_dead() const { return writes_left_ == 0; } // the process is about to be killed: it writes nothing more
   // The process is gone; a new one opens the log. Whether it lost anything.
   bool lose_process();
