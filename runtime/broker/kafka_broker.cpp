@@ -113,7 +113,7 @@ expected<void> kafka_broker::publish(const std::string& stream, std::optional<me
   return counted(stream, [&](stream_state& to) -> expected<void> {
     if (auto sound = broker_rules::check_messages(after, messages, capabilities().max_message_bytes); !sound)
       return sound;
-    if (!to.end || to.end->last != after) {
+    if (!to.is_at_end || to.end->last != after) {
       auto end = find_end(to);
       if (!end) return tl::unexpected{end.error()};
       if (end->last != after) return broker_rules::conflict_in(stream, after, end->last);
@@ -126,7 +126,6 @@ expected<void> kafka_broker::publish(const std::string& stream, std::optional<me
         messages = messages.subspan(some.size());
         continue;
       }
-      to.end.reset();
       if (!is_in) return tl::unexpected{is_in.error()};
       // Something came before it. If that counts for nobody, it is written once more, behind that.
       auto end = find_end(to);
@@ -145,16 +144,19 @@ tl::unexpected<failure> kafka_broker::stopped(const stream_state& in) const {
 
 expected<bool> kafka_broker::publish_some(stream_state& to, std::span<const broker_message> messages) {
   auto writer = writer_ + "." + std::to_string(++publishes_);
+  to.is_at_end = false; // until it is known to have gone well
   auto delivered = deliver(to, messages, writer);
   if (!delivered) return tl::unexpected{delivered.error()};
   auto is_moved = [next = to.end->next](const delivery& x) mutable { return x.offset != next++; };
-  if (std::ranges::any_of(*delivered, is_moved)) {
+  to.is_at_end = std::ranges::none_of(*delivered, is_moved);
+  if (!to.is_at_end) {
     // Another came in between; or this is a copy of ours, made when an answer was lost on its way.
     auto is_there = is_in_place(to, messages.size(), writer);
     if (!is_there || !*is_there) return is_there;
   }
   const auto& last = messages.back();
-  to.end = stream_end{last.number, last.is_last_part, last.log_id, delivered->back().offset + 1};
+  to.end =
+    stream_end{last.number, last.is_last_part, last.log_id, to.end->next + static_cast<std::int64_t>(messages.size())};
   statistics_.published += messages.size();
   for (const auto& x : messages) statistics_.published_bytes += x.body.size();
   return true;
@@ -191,25 +193,34 @@ expected<bool> kafka_broker::is_in_place(stream_state& to, std::size_t count, co
 expected<kafka_broker::stream_end> kafka_broker::find_end(stream_state& in) {
   auto next = session_.offset(in.topic, RD_KAFKA_OFFSET_END);
   if (!next) return tl::unexpected{next.error()};
-  if (in.end && in.end->next == *next) return *in.end;
+  in.is_at_end = in.end && in.end->next == *next;
+  if (in.is_at_end) return *in.end;
   auto first = session_.offset(in.topic, RD_KAFKA_OFFSET_BEGINNING);
   if (!first) return tl::unexpected{first.error()};
   stream_end out;
-  out.next = *next;
-  for (auto back = first_look_back; *first < *next && !out.last; back *= 8) {
-    auto from = std::max(*first, *next - back);
-    auto looked = scan(in, from, *next, [&](placed_message x) {
+  auto look = [&](std::int64_t from) {
+    return scan(in, from, *next, [&](placed_message x) {
       out.last = x.what.number, out.is_whole = x.what.is_last_part, out.log_id = x.what.log_id;
       return true;
     });
-    if (!looked) return tl::unexpected{looked.error()};
+  };
+  // Forward from where it was seen last: what comes behind that may be much, and count for nobody.
+  if (in.end && in.end->last && in.end->next < *next) {
+    out = *in.end;
+    if (auto looked = look(std::max(*first, out.next)); !looked) return tl::unexpected{looked.error()};
+  }
+  for (auto back = first_look_back; *first < *next && !out.last; back *= 8) {
+    auto from = std::max(*first, *next - back);
+    if (auto looked = look(from); !looked) return tl::unexpected{looked.error()};
     if (from == *first) break;
   }
   if (!out.last && *first > 0)
     return fail(errc::incompatible, "the last message of topic " + in.topic + " in " + session_.server() +
                                       " was removed by others, so that its number is not known any more: remove the "
                                       "topic, or choose another name; it should have retention.ms=-1");
+  out.next = *next;
   in.end = out;
+  in.is_at_end = true;
   return out;
 }
 

@@ -57,7 +57,8 @@ private:
   // What is remembered of a stream while the connection lasts.
   struct stream_state {
     std::string topic;
-    std::optional<stream_end> end;
+    std::optional<stream_end> end; // as it was seen last,
+    bool is_at_end = false;        // and nothing is known to be behind it
     kafka_reader reading;
     std::optional<message_number> read_behind; // where the last read has stopped,
     std::int64_t read_next = 0;                // and the offset to go on with
