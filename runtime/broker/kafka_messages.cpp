@@ -2,27 +2,19 @@
 
 #include "runtime/broker/rules.hpp"
 
-#include <charconv>
 #include <optional>
 #include <string_view>
 
 namespace finstream::kafka_messages {
 
+using namespace broker_rules;
+
 namespace {
 
-constexpr const char* number_header = "FinStream-Number"; // "17.0"
-constexpr const char* last_header = "FinStream-Last";     // "1": the last part of its transaction
-constexpr const char* log_header = "FinStream-Log";
-constexpr const char* type_header = "FinStream-Type";
 constexpr const char* offset_header = "FinStream-Offset"; // where it is meant to be
 constexpr const char* writer_header = "FinStream-Writer";
 
 constexpr std::size_t max_topic_bytes = 249;
-
-template <class T> bool parse(std::string_view text, T& out) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 std::optional<std::string_view> header(const rd_kafka_headers_t* headers, const char* name) {
   const void* value = nullptr;

@@ -116,26 +116,12 @@ expected<std::int64_t> kafka_broker::first_from(stream_state& in, message_number
     if (!x) return tl::unexpected{x.error()};
     return !*x || (*x)->what.number >= wanted;
   };
-  // Where all transactions have one part, the numbers say where it is.
+  std::optional<std::int64_t> guess;
   if (end.last && end.last->transaction >= wanted.transaction) {
     auto distance = std::min(end.last->transaction - wanted.transaction + 1, static_cast<std::uint64_t>(end.next));
-    auto guess = std::clamp(end.next - static_cast<std::int64_t>(distance), low, high);
-    auto reached = is_reached(guess);
-    if (!reached) return tl::unexpected{reached.error()};
-    (*reached ? high : low) = *reached ? guess : guess + 1;
-    if (*reached && high > low) {
-      auto before = is_reached(high - 1);
-      if (!before) return tl::unexpected{before.error()};
-      if (!*before) return high;
-    }
+    guess = std::clamp(end.next - static_cast<std::int64_t>(distance), low, high);
   }
-  while (low < high) {
-    auto middle = low + (high - low) / 2;
-    auto reached = is_reached(middle);
-    if (!reached) return tl::unexpected{reached.error()};
-    (*reached ? high : low) = *reached ? middle : middle + 1;
-  }
-  return low;
+  return broker_rules::first_reached(low, high, guess, is_reached);
 }
 
 } // namespace finstream

@@ -3,26 +3,18 @@
 #include "runtime/broker/rules.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string_view>
 
 namespace finstream::nats_messages {
 
+using namespace broker_rules;
+
 namespace {
 
-constexpr const char* number_header = "FinStream-Number"; // "17.0"
-constexpr const char* last_header = "FinStream-Last";     // "1": the last part of its transaction
-constexpr const char* log_header = "FinStream-Log";
-constexpr const char* type_header = "FinStream-Type";
 constexpr const char* id_header = "Nats-Msg-Id";
 constexpr const char* expected_sequence_header = "Nats-Expected-Last-Sequence";
 constexpr const char* expected_id_header = "Nats-Expected-Last-Msg-Id";
-
-template <class T> bool parse(std::string_view text, T& out) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 std::optional<std::string_view> header(natsMsg& message, const char* name) {
   const char* value = nullptr;

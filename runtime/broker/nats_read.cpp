@@ -157,27 +157,13 @@ expected<std::uint64_t> nats_broker::first_from(const std::string& stream, messa
     }
     return true;
   };
-  // Where all transactions have one part, the numbers say where it is.
+  std::optional<std::uint64_t> guess;
   auto last = find_last(stream, info);
   if (last && last->number && last->number->transaction > wanted.transaction) {
     auto distance = last->number->transaction - wanted.transaction;
-    auto guess = last->sequence > distance ? std::max(last->sequence - distance, low) : low;
-    auto reached = is_reached(guess);
-    if (!reached) return tl::unexpected{reached.error()};
-    (*reached ? high : low) = *reached ? guess : guess + 1;
-    if (*reached && high > low) {
-      auto before = is_reached(high - 1);
-      if (!before) return tl::unexpected{before.error()};
-      if (!*before) return high;
-    }
+    guess = last->sequence > distance ? std::max(last->sequence - distance, low) : low;
   }
-  while (low < high) {
-    auto middle = low + (high - low) / 2;
-    auto reached = is_reached(middle);
-    if (!reached) return tl::unexpected{reached.error()};
-    (*reached ? high : low) = *reached ? middle : middle + 1;
-  }
-  return low;
+  return broker_rules::first_reached(low, high, guess, is_reached);
 }
 
 } // namespace finstream
