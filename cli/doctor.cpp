@@ -143,14 +143,14 @@ void examine_stores(findings& out, const settings& config) {
 
 // What the stream has is asked first: a node that writes to it is never behind.
 void examine_stream(findings& out, const settings& config, broker& to, journal_id id, const std::string& stream,
-                    bool node_runs) {
+                    bool node_runs, bool is_shared) {
   auto ends = to.ends(stream);
   if (!ends && ends.error().code == errc::not_found)
     return out.note(fmt::format("stream {} is not there yet; the node creates it", stream));
   if (!ends) return out.bad(fmt::format("stream {}: {}", stream, ends.error().message));
   std::uint64_t has = !ends->last ? 0 : ends->last->transaction - (ends->last_is_whole ? 0 : 1);
   auto log = open_for_reading(config);
-  auto log_id = log ? (*log)->get("node", "log_id") : expected<std::optional<std::string>>{std::nullopt};
+  auto log_id = log ? (*log)->get(node_table, log_id_key) : expected<std::optional<std::string>>{std::nullopt};
   auto kept = log ? (*log)->range(buffer_of(id.side), id.partition) : expected<log_range>{log_range{}};
   if (!log_id || !kept || !*log_id)
     return out.good(fmt::format("stream {} has {} entries; there is no log here to compare it with", stream, has));
@@ -161,7 +161,9 @@ void examine_stream(findings& out, const settings& config, broker& to, journal_i
   if (has <= kept->next) return out.good(fmt::format("stream {} has {} entries of {}", stream, has, kept->next));
   auto ahead = fmt::format("stream {} has {} entries and this data directory {}: another node writes to it, or has",
                            stream, has, kept->next);
-  if (node_runs)
+  if (node_runs && is_shared)
+    out.note(ahead + "; processes with roles share this log, and follow it");
+  else if (node_runs)
     out.bad(ahead + "; let one write, and start this one again to have it catch up");
   else
     out.note(ahead + "; the node catches up when it is started");
@@ -175,7 +177,9 @@ void examine_bus(findings& out, const settings& config, bool node_runs) {
   if (!well) return out.bad(well.error().message);
   out.good(fmt::format("{} answers", to_string(config.bus.type)));
   auto link = link_of(config);
-  for (auto id : journals_of(link)) examine_stream(out, config, **to, id, stream_of(link, id), node_runs);
+  auto shared = (*to)->ends(config.bus.broker.work_stream);
+  auto is_shared = shared && shared->last;
+  for (auto id : journals_of(link)) examine_stream(out, config, **to, id, stream_of(link, id), node_runs, is_shared);
 }
 
 void examine_gateway(findings& out, const settings& config, bool node_runs) {

@@ -3,17 +3,14 @@
 #include "runtime/config/options.hpp"
 #include "runtime/log/log.hpp"
 
-#include <chrono>
 #include <csignal>
 #include <fmt/format.h>
 #include <random>
-#include <thread>
 
 namespace finstream {
 
 namespace {
 
-constexpr const char* node_table = "node";
 constexpr const char* driver_key = "bus_type";
 constexpr nanoseconds begin_patience = 30 * second; // for another process to begin the log
 constexpr nanoseconds look_again_after = 200 * millisecond;
@@ -23,7 +20,7 @@ expected<void> hold_driver(bus& log, bus_driver driver) {
   auto name = std::string{to_string(driver)};
   auto saved = log.get(node_table, driver_key);
   if (!saved) return tl::unexpected{saved.error()};
-  auto log_id = log.get(node_table, "log_id"); // a copy that was interrupted has this and no more
+  auto log_id = log.get(node_table, log_id_key); // a copy that was interrupted has this and no more
   if (!log_id) return tl::unexpected{log_id.error()};
   auto made_with = *saved ? **saved : std::string{log.recovery().created || *log_id ? name : "embedded"};
   if (made_with != name)
@@ -53,7 +50,7 @@ expected<std::unique_ptr<brokered_bus>> open_when_begun(const embedded_bus_optio
     if (!said)
       log::info("node", "there is no log on the broker yet; waiting {} s for the process with the role ingest",
                 begin_patience / second);
-    std::this_thread::sleep_for(std::chrono::nanoseconds{look_again_after});
+    pause(look_again_after);
   }
 }
 

@@ -148,6 +148,10 @@ private:
   std::unique_ptr<follower> follower_;
 };
 
+// Where a log on a broker says which one it is: a table of its own, and the key.
+inline constexpr const char* node_table = "node";
+inline constexpr const char* log_id_key = "log_id";
+
 // What the streams hold, where there is no log on this machine yet.
 struct found_log {
   std::uint64_t log_id = 0;

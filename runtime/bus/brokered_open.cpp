@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::size_t read_messages = 1000;
 constexpr std::size_t read_bytes = 4u << 20;
-constexpr const char* node_table = "node";
-constexpr const char* log_id_key = "log_id";
 constexpr const char* behind_key = "behind"; // while a copy is being made
 
 expected<std::optional<found_log>> look(broker& from, const std::string& stream) {
@@ -81,7 +79,8 @@ expected<std::uint64_t> hold_log_id(bus& local, const std::optional<found_log>& 
   return local.sync().map([id] { return id; }); // a log that has lost it would be of no broker
 }
 
-// As long as this stands, the log here is known to lack something that the broker has: it cannot go on without asking.
+// As long as this stands, a journal that this process writes is known to lack something that the broker has: it cannot
+// go on without asking.
 expected<void> mark_behind(bus& local) {
   transaction tx;
   tx.writes.push_back({node_table, behind_key, "1"});
@@ -107,7 +106,7 @@ expected<std::uint64_t> catch_up(bus& local, broker& from, const broker_link_opt
   auto here = local.range(buffer_of(id.side), id.partition);
   if (!ends) return tl::unexpected{ends.error()};
   if (!here) return tl::unexpected{here.error()};
-  if (ends->last && ends->last->transaction > here->next)
+  if (!is_followed(options, id) && ends->last && ends->last->transaction > here->next)
     if (auto marked = mark_behind(local); !marked) return tl::unexpected{marked.error()};
   journal_copy copy{local, id, stream, log_id, *options.time};
   auto applied = copy.catch_up(from);

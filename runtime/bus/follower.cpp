@@ -139,8 +139,10 @@ expected<std::uint64_t> follower::regain(lane& in, journal_id id) {
   if (auto events = lanes_.find({journal_side::events, id.partition}); events != lanes_.end()) {
     std::lock_guard guard{events->second->mutex};
     events->second->copy.forget();
-    if (auto caught = events->second->copy.catch_up(*in.to); !caught) return caught;
+    auto caught = events->second->copy.catch_up(*in.to);
     events->second->copy.forget(); // it was read by another connection
+    if (!caught) return caught;
+    if (*caught > 0) options_.on_grown(events->first); // the follower will find nothing new
   }
   if (auto met = in.writer.meet(*in.to); !met) return tl::unexpected{met.error()};
   auto range = local_.range(buffer_of(id.side), id.partition);
@@ -166,8 +168,6 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
     if (!applied) return tl::unexpected{applied.error()};
     if (*applied > 0) return conflict("it has entries that were not here; they are now, and are to be looked at first");
   }
-  auto last_ts = last_entry_ts(local_, id);
-  if (!last_ts) return tl::unexpected{last_ts.error()};
   auto began = options_.time->monotonic();
   auto sent = in.writer.publish(*in.to, blocks);
   if (!sent) {
@@ -177,7 +177,7 @@ expected<receipt> follower::write(journal_id id, transaction tx, std::vector<std
   sent->took = options_.time->monotonic() - began;
   options_.on_published(*sent);
   auto appends = tx.appends.size(), entries = blocks.size();
-  auto log_ts = std::max(options_.time->now(), *last_ts);
+  auto log_ts = in.copy.next_ts();
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id, log_ts, std::move(x)));
   auto done = local_.write(std::move(tx));
   if (!done) {

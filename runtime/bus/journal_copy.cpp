@@ -2,7 +2,6 @@
 
 #include "messages/planted.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <limits>
 #include <span>
@@ -73,7 +72,10 @@ expected<std::uint64_t> journal_copy::catch_up(broker& from, std::size_t most_me
 expected<void> journal_copy::begin() {
   auto range = local_.range(buffer_of(id_.side), id_.partition);
   if (!range) return tl::unexpected{range.error()};
+  auto last_ts = last_entry_ts(local_, id_);
+  if (!last_ts) return tl::unexpected{last_ts.error()};
   next_ = range->next;
+  last_ts_ = *last_ts;
   checks_ = range->next > range->head;
   after_ = {checks_ ? next_ - 1 : next_, last_part};
   if (planted(fault::catches_up_one_too_far)) checks_ = false, after_ = {next_ + 1, last_part};
@@ -146,9 +148,7 @@ void journal_copy::pass(std::uint64_t entries) {
 
 expected<std::uint64_t> journal_copy::apply(transaction tx, std::vector<std::string> blocks) {
   auto count = blocks.size();
-  auto last_ts = last_entry_ts(local_, id_);
-  if (!last_ts) return tl::unexpected{last_ts.error()};
-  auto log_ts = std::max(time_.now(), *last_ts);
+  auto log_ts = next_ts();
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id_, log_ts, std::move(x)));
   // Outputs may be read here before all the events that they were made of.
   for (auto& x : tx.commits) {

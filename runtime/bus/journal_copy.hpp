@@ -6,6 +6,7 @@
 #include "runtime/bus/journal.hpp"
 #include "runtime/clock/clock.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,11 @@ public:
   // The same in the stream first, where the writer may be slow and not dead: then this fails with errc::conflict. It is
   // applied here by the next catch_up().
   expected<void> give_up_there(broker& to);
-  // So many entries were written to both by the one who holds this.
+  // For one who writes to both, and stands where this stands: the time of the entries it is about to write here, and
+  // that so many are written.
+  timestamp next_ts() {
+    return last_ts_ = std::max(last_ts_, time_.now());
+  } // a write that fails may be there all the same
   void pass(std::uint64_t entries);
 
 private:
@@ -52,9 +57,10 @@ private:
   const std::uint64_t log_id_;
   const clock& time_;
   bool knows_where_ = false;
-  std::uint64_t next_ = 0; // entries in the local log
-  message_number after_;   // the stream was read up to here
-  bool checks_ = false;    // what comes next must be the last entry that is here
+  std::uint64_t next_ = 0;       // entries in the local log
+  timestamp last_ts_ = earliest; // of the last of them
+  message_number after_;         // the stream was read up to here
+  bool checks_ = false;          // what comes next must be the last entry that is here
   message_reader messages_;
   bool begun_ = false; // an entry of which a part is missing
   block_reader blocks_;
