@@ -5,7 +5,6 @@
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -147,11 +146,11 @@ void work_keeper_state::settle() {
 // The one who had it may still write; after that many attempts it is this process's copy that is not as it should be.
 bool work_keeper_state::take_up(std::uint16_t partition) {
   auto claimed = sharing_.log->claim(partition);
-  if (!claimed && is_temporary(claimed.error().code)) return false;
-  if (!claimed && ++refused_[partition] > most_refusals) throw std::runtime_error(claimed.error().message);
   if (!claimed) {
-    if (refused_[partition] == 1)
-      log::warning("/work", "partition {} cannot be claimed yet: {}", partition, claimed.error().message);
+    auto [at, is_first] = refused_.try_emplace(partition, 0);
+    if (is_first) log::warning("/work", "partition {} cannot be claimed yet: {}", partition, claimed.error().message);
+    if (is_temporary(claimed.error().code)) return false;
+    if (++at->second > most_refusals) throw std::runtime_error(claimed.error().message);
     return true;
   }
   refused_.erase(partition);
@@ -190,8 +189,11 @@ void work_keeper_state::on_stop() {
 }
 
 status_report work_keeper_state::status() const {
-  return {"/work", fmt::format(R"({{"me":"{}","works_on":[{}],"workers":{},"hears":{}}})", sharing_.me,
-                               fmt::join(works_on_, ","), table_->workers(), hears_)};
+  std::string out = R"({"me":)";
+  append_json_string(out, sharing_.me);
+  out +=
+    fmt::format(R"(,"works_on":[{}],"workers":{},"hears":{}}})", fmt::join(works_on_, ","), table_->workers(), hears_);
+  return {"/work", out};
 }
 
 } // namespace finstream

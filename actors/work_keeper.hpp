@@ -43,7 +43,7 @@ private:
   expected<void> speak();
   expected<bool> say(const work_message& what); // false: another has spoken first
   void settle();
-  bool take_up(std::uint16_t partition); // false: the broker cannot be asked now
+  bool take_up(std::uint16_t partition); // false: it is of no use to try others now
   void let_go(std::uint16_t partition);
   void start_again(std::uint16_t partition);
   void on_stop();
@@ -57,7 +57,7 @@ private:
   std::optional<message_number> last_; // message that was heard
   bool hears_ = false;
   bool said_not_to_hear_ = false;
-  std::map<std::uint16_t, int> refused_; // how often in a row a partition could not be claimed, with the broker there
+  std::map<std::uint16_t, int> refused_; // partitions that could not be claimed; how often, with the broker there
   std::set<std::uint16_t> works_on_;
 };
 
