@@ -35,6 +35,7 @@ std::string_view to_string(errc code) {
   case errc::undeliverable: return "undeliverable";
   case errc::unreachable: return "unreachable";
   case errc::conflict: return "conflict";
+  case errc::not_acknowledged: return "not_acknowledged";
   }
   return "unknown";
 }
@@ -72,6 +73,8 @@ std::string_view explain(errc code) {
   case errc::undeliverable: return "A store refuses this row for what is in it; look at the store's own rules.";
   case errc::unreachable: return "The broker cannot be reached or does not answer; see that it runs, and the network.";
   case errc::conflict: return "Another writer has been here; find out who, and let one of them write.";
+  case errc::not_acknowledged:
+    return "A consumer took this message as often as it may and never acknowledged it; look at that consumer.";
   }
   return "";
 }
@@ -83,7 +86,7 @@ bool is_temporary(errc code) {
 
 std::string error_list() {
   std::string out;
-  for (int i = 0; i <= static_cast<int>(errc::conflict); ++i) {
+  for (int i = 0; i <= static_cast<int>(errc::not_acknowledged); ++i) {
     auto code = static_cast<errc>(i);
     if (explain(code).empty()) continue; // not given out
     out += std::to_string(i) + " " + std::string{to_string(code)} + (is_temporary(code) ? " temporary " : " lasting ") +

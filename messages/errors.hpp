@@ -41,6 +41,7 @@ enum class errc : std::uint8_t {
   undeliverable = 31,    // operator: a row that a store refuses for what is in it; set aside
   unreachable = 32,      // operator: a broker cannot be reached, or does not answer
   conflict = 33,         // operator: somebody else has written where this node wanted to go on
+  not_acknowledged = 34, // operator: a message that was handed out as often as it may be, without an end
 };
 
 struct failure {

@@ -64,6 +64,13 @@ struct claimed_messages {
   std::vector<taken_message> messages;
   std::uint64_t lost = 0; // were pending and are no longer in the stream
 };
+// A message that a group has handed out as often as it may, and that nobody has acknowledged: it gets it no more.
+struct given_up_message {
+  std::string id; // among all that are kept at the same place; forever the same
+  std::string stream, group;
+  std::uint32_t deliveries = 0;
+  std::optional<broker_message> what; // nothing: it is no longer in the stream, or is none of ours
+};
 struct group_state {
   std::string group;
   std::uint64_t pending = 0;                  // handed to a consumer and not acknowledged
@@ -86,6 +93,8 @@ struct broker_capabilities {
   // What is pending for too long is handed out anew by the broker, in take(): claim_stale() has nothing to do.
   bool claims_by_itself = false;
   bool knows_consumers = false; // of a group, by their names; where not, there is nobody to forget
+  // Groups of other programs may say how often a message is handed out at most: see given_up().
+  bool limits_deliveries = false;
   // Consumers of a group get messages side by side. Where not, one has the whole stream until it leaves or is silent
   // for stale_after_ms (but 6 s at least); another then begins with the first that is not acknowledged. Deliveries are
   // not counted, and what is pending is known to the one that has it; for all others it is waiting.
@@ -133,6 +142,17 @@ public:
   virtual expected<std::uint32_t> forget_idle_consumers(const std::string& stream, const std::string& group,
                                                         nanoseconds idle) = 0;
   virtual expected<std::vector<group_state>> groups(const std::string& stream) = 0;
+
+  // What groups of these streams, other programs' too, have given up on since this was first asked; at most so many.
+  // The broker writes it down in a stream of its own of this name, and each is told until it is forgotten. Where
+  // limits_deliveries is not set there is nothing to tell.
+  virtual expected<std::vector<given_up_message>>
+  given_up(const std::string& /*kept_in*/, const std::vector<std::string>& /*of_streams*/, std::size_t /*limit*/) {
+    return std::vector<given_up_message>{};
+  }
+  virtual expected<void> forget_given_up(const std::string& /*kept_in*/, const std::vector<std::string>& /*ids*/) {
+    return {};
+  }
 
   // Nothing, or why it cannot be used now. Asked of the server at most every broker_options::health_interval_ms.
   virtual expected<void> health() = 0;

@@ -52,6 +52,7 @@ struct memory_broker_server::state {
   std::condition_variable changed;
   std::uint64_t changes = 0; // that may give a waiting consumer something to take
   std::map<std::string, memory_stream> streams;
+  std::vector<given_up_message> given_up;
   bool reachable = true, full = false;
   std::optional<std::size_t> break_after;
   std::size_t max_message_bytes = 8u << 20;
@@ -234,13 +235,30 @@ public:
     });
   }
 
+  expected<std::vector<given_up_message>> given_up(const std::string&, const std::vector<std::string>& of_streams,
+                                                   std::size_t limit) override {
+    using found = std::vector<given_up_message>;
+    return served([&]() -> expected<found> {
+      found out;
+      for (auto& x : server_->given_up)
+        if (out.size() < limit && std::ranges::find(of_streams, x.stream) != of_streams.end()) out.push_back(x);
+      return out;
+    });
+  }
+  expected<void> forget_given_up(const std::string&, const std::vector<std::string>& ids) override {
+    return served([&]() -> expected<void> {
+      std::erase_if(server_->given_up, [&](auto& x) { return std::ranges::find(ids, x.id) != ids.end(); });
+      return {};
+    });
+  }
+
   expected<void> health() override {
     return served([]() -> expected<void> { return {}; });
   }
   broker_statistics statistics() const override { return statistics_; }
   broker_capabilities capabilities() const override {
     std::lock_guard guard{server_->mutex};
-    return {"memory", server_->max_message_bytes, false, true};
+    return {"memory", server_->max_message_bytes, false, true, true};
   }
 
 private:
@@ -369,6 +387,11 @@ void memory_broker_server::lose_behind(const std::string& stream, std::optional<
     group.handed_out = std::min(group.handed_out, last_kept);
     std::erase_if(group.pending, [&](const auto& x) { return !last_kept || x.first > *last_kept; });
   }
+}
+
+void memory_broker_server::give_up(given_up_message what) {
+  std::lock_guard guard{state_->mutex};
+  state_->given_up.push_back(std::move(what));
 }
 
 } // namespace finstream

@@ -28,6 +28,8 @@ public:
   void lose_before(const std::string& stream, message_number first_kept);
   // As a server does that comes back with an older state: these were acknowledged, and are gone.
   void lose_behind(const std::string& stream, std::optional<message_number> last_kept);
+  // As a group of another program does that has been handed a message as often as it may be.
+  void give_up(given_up_message what);
 
 private:
   std::shared_ptr<state> state_;

@@ -4,7 +4,6 @@
 #include "runtime/broker/rules.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace finstream {
 
@@ -18,23 +17,10 @@ constexpr nanoseconds ids_kept = 10 * second; // of messages: longer than one ma
 
 // `{"stream":"finstream=events","seq":17}` -> 17; nothing if it says something else.
 std::optional<std::uint64_t> sequence_in(std::string_view answer) {
-  constexpr std::string_view name = "\"seq\":";
-  auto at = answer.find(name);
-  if (at == answer.npos || answer.find("\"error\":") != answer.npos) return std::nullopt;
-  answer.remove_prefix(at + name.size());
-  std::uint64_t out = 0;
-  auto [end, error] = std::from_chars(answer.data(), answer.data() + answer.size(), out);
-  return error == std::errc{} ? std::optional{out} : std::nullopt;
+  return answer.find("\"error\":") == answer.npos ? number_behind("seq", answer) : std::nullopt;
 }
 
-// The number behind a name in what JetStream answers: `"err_code":10071`.
-int code_in(std::string_view answer) {
-  constexpr std::string_view name = "\"err_code\":";
-  auto at = answer.find(name);
-  int out = 0;
-  if (at != answer.npos) std::from_chars(answer.data() + at + name.size(), answer.data() + answer.size(), out);
-  return out;
-}
+int code_in(std::string_view answer) { return static_cast<int>(number_behind("err_code", answer).value_or(0)); }
 
 // For where answers shall go, and for the ids of messages.
 std::string unique_name() {
@@ -43,10 +29,6 @@ std::string unique_name() {
   std::string out = made;
   natsInbox_Destroy(made);
   return out;
-}
-
-std::string_view text_of(natsMsg& x) {
-  return {natsMsg_GetData(&x), static_cast<std::size_t>(natsMsg_GetDataLength(&x))};
 }
 
 } // namespace
@@ -281,7 +263,8 @@ broker_statistics nats_broker::statistics() const {
 }
 
 broker_capabilities nats_broker::capabilities() const {
-  return {"nats", session_.max_payload_bytes() - std::min(session_.max_payload_bytes(), header_bytes), true, false};
+  return {"nats", session_.max_payload_bytes() - std::min(session_.max_payload_bytes(), header_bytes), true, false,
+          true};
 }
 
 expected<std::unique_ptr<broker>> open_nats_broker(const broker_options& options) {

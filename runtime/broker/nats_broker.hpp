@@ -37,6 +37,9 @@ public:
   expected<std::uint32_t> forget_idle_consumers(const std::string& stream, const std::string& group,
                                                 nanoseconds idle) override;
   expected<std::vector<group_state>> groups(const std::string& stream) override;
+  expected<std::vector<given_up_message>>
+  given_up(const std::string& kept_in, const std::vector<std::string>& of_streams, std::size_t limit) override;
+  expected<void> forget_given_up(const std::string& kept_in, const std::vector<std::string>& ids) override;
   expected<void> health() override;
   broker_statistics statistics() const override;
   broker_capabilities capabilities() const override;
@@ -67,6 +70,9 @@ private:
     std::optional<place> last;
     reader reading;
     std::map<std::string, group> groups;
+    // Of one that keeps advisories: who hands them out, and where to acknowledge each.
+    nats_subscription advisories;
+    std::map<std::string, std::string> advisory_replies;
   };
 
   // What every call goes through: its deadline, a connection, and the count of failures.
@@ -109,6 +115,8 @@ private:
                                                  const std::string& consumer, std::size_t limit, nanoseconds patience);
   expected<void> say(const std::vector<std::string>& replies, const char* what);
   expected<nats_consumers> consumers_of(const std::string& stream);
+  expected<void> keep_advisories(const std::string& kept_in, const std::vector<std::string>& of_streams);
+  expected<natsSubscription*> open_advisories(const std::string& kept_in, const std::vector<std::string>& of_streams);
   expected<group_state> state_of(const std::string& stream, const jsConsumerInfo& consumer, const jsStreamInfo& info);
 
   broker_options options_;

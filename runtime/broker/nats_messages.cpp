@@ -46,6 +46,19 @@ expected<void> check_subject(const std::string& stream) {
                                         "' in NATS: there must be something before, between and behind its dots");
 }
 
+std::string_view text_of(natsMsg& message) {
+  return {natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message))};
+}
+
+std::optional<std::uint64_t> number_behind(std::string_view name, std::string_view text) {
+  auto at = text.find('"' + std::string{name} + "\":");
+  if (at == text.npos) return std::nullopt;
+  text.remove_prefix(at + name.size() + 3);
+  std::uint64_t out = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} ? std::optional{out} : std::nullopt;
+}
+
 nats_message message_for(const broker_message& x, const sending& how) {
   natsMsg* made = nullptr;
   auto status =

@@ -15,6 +15,10 @@ std::string unnamed(const std::string& name); // the other way
 // A stream's subject is its name. Errors: invalid_argument, for an empty token, as in "a..b".
 expected<void> check_subject(const std::string& stream);
 
+std::string_view text_of(natsMsg& message); // its body
+// The number behind a name in what JetStream says: `"seq":17`.
+std::optional<std::uint64_t> number_behind(std::string_view name, std::string_view text);
+
 // What is said to NATS with a message: where the answer shall go, and what it must come behind.
 struct sending {
   const std::string& subject;

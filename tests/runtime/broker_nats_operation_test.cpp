@@ -214,6 +214,63 @@ CAF_TEST(a place in a stream of transactions with many parts is found) {
   }
 }
 
+CAF_TEST(what a consumer of another program has given up on is told until it is forgotten) {
+  const std::string kept_in = "finstream.letters.given_up";
+  const std::vector<std::string> streams{stream, stream + ":1"};
+  must(client->open_stream(stream + ":1"));
+  must(client->publish(stream, {}, transactions(1, 3)));
+  CAF_CHECK(must(client->given_up(kept_in, streams, 10)).empty()); // from here on it is written down
+  server.with_jetstream([](natsConnection*, jsCtx* context) {
+    jsConsumerConfig config;
+    jsConsumerConfig_Init(&config);
+    config.Durable = "billing";
+    config.AckPolicy = js_AckExplicit;
+    config.AckWait = 50 * millisecond;
+    config.MaxDeliver = 2;
+    CAF_REQUIRE(js_AddConsumer(nullptr, context, "finstream=events", &config, nullptr, nullptr) == NATS_OK);
+    natsSubscription* from = nullptr;
+    CAF_REQUIRE(js_PullSubscribe(&from, context, stream.c_str(), "billing", nullptr, nullptr, nullptr) == NATS_OK);
+    for (int handed_out = 0; handed_out < 6;) { // and never acknowledged; the server says it when it would be once more
+      natsMsgList list{};
+      if (natsSubscription_Fetch(&list, from, 3, 200, nullptr) == NATS_OK) handed_out += list.Count;
+      natsMsgList_Destroy(&list);
+    }
+    natsMsgList none{};
+    CAF_CHECK(natsSubscription_Fetch(&none, from, 1, 300, nullptr) != NATS_OK);
+    natsMsgList_Destroy(&none);
+    natsSubscription_Destroy(from);
+  });
+  server.restart(); // it was told to nobody, and is kept
+  broker_options options;
+  options.url = server.url();
+  options.stale_after_ms = 500;
+  auto next = must(open_nats_broker(options));
+  std::vector<given_up_message> found;
+  for (auto until = system_clock().monotonic() + 10 * second; found.size() < 3 && system_clock().monotonic() < until;)
+    if (auto some = next->given_up(kept_in, streams, 10)) found.insert(found.end(), some->begin(), some->end());
+  CAF_REQUIRE_EQUAL(found.size(), 3u);
+  std::ranges::sort(found, {}, &given_up_message::id);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CAF_CHECK_EQUAL(found[i].id, stream + "/billing/" + std::to_string(i + 1));
+    CAF_CHECK_EQUAL(found[i].stream, stream);
+    CAF_CHECK_EQUAL(found[i].group, "billing");
+    CAF_CHECK_EQUAL(found[i].deliveries, 2u);
+    CAF_REQUIRE(found[i].what);
+    CAF_CHECK_EQUAL(found[i].what->number.transaction, i + 1);
+  }
+  must(next->forget_given_up(kept_in, {found[0].id, found[1].id}));
+  auto after_that = must(open_nats_broker(options)); // what is not forgotten is told anew
+  std::vector<given_up_message> left;
+  for (auto until = system_clock().monotonic() + 10 * second; left.empty() && system_clock().monotonic() < until;)
+    left = must(after_that->given_up(kept_in, streams, 10));
+  CAF_REQUIRE_EQUAL(left.size(), 1u);
+  CAF_CHECK_EQUAL(left[0].id, found[2].id);
+  must(after_that->forget_given_up(kept_in, {left[0].id}));
+  must(after_that->open_stream(stream + ":2")); // one more
+  CAF_CHECK(must(client_of(server.url())->given_up(kept_in, {stream, stream + ":1", stream + ":2"}, 10)).empty());
+  CAF_CHECK(code_of(client_of(server.url())->given_up(stream, streams, 10)) == errc::incompatible);
+}
+
 CAF_TEST(a server is asked for its health from time to time only) {
   auto seldom = client_of(server.url(), 2000, 60'000);
   CAF_CHECK(seldom->health().has_value());
@@ -280,6 +337,7 @@ CAF_TEST(a user needs no more permissions than the documentation says) {
   must(node->keep(stream, "g", "c", numbers(1, 1)));
   must(node->acknowledge(stream, "g", numbers(1, 2)));
   must(node->trim(stream, {2, 0}));
+  CAF_CHECK(must(node->given_up("finstream.given_up", {stream}, 9)).empty());
   must(node->health());
   must(node->remove_stream(stream));
 }
