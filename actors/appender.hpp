@@ -127,7 +127,6 @@ private:
   bool open_windows_ = false;
   timestamp windows_are_closed_at_ = earliest; // at the latest; where another process works on them
   bool writes_events_ = true, writes_outputs_ = true;
-  bool said_not_to_write_letters_ = false;
   timestamp trimmed_at_ = earliest;                // by what another process has written
   std::deque<log_entry_ptr> recent_;               // the last entries, without holes
   std::uint64_t next_event_ = 0, next_letter_ = 0; // where their topics end, as far as this actor knows

@@ -5,7 +5,6 @@
 #include "runtime/log/log.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace finstream {
 
@@ -89,6 +88,7 @@ log_entry_ptr appender_state::read_back(record from, const set_aside_records& le
          "the record to set aside");
   aside x{std::make_shared<set_aside_request>(std::move(request)), {}};
   if (!write(x)) throw std::runtime_error("a record cannot be set aside while the log cannot be written");
+  crashes.forget(partition_);
   return nullptr;
 }
 
@@ -99,34 +99,24 @@ bool appender_state::write(aside& x) {
   auto answer = [&](bool done) {
     return x.from ? self_->send(x.from, verb::set_aside_v, what.key, done) : void(), true;
   };
-  if (!writes_events_) {
-    if (!std::exchange(said_not_to_write_letters_, true))
-      log::error(path_,
-                 "{} is not set aside: its dead letter would be written by the process with the role ingest. "
-                 "Give that one this role, too, until it is in",
-                 what.letter.reason);
-    return what.from ? answer(false) : true; // a store asks again
-  }
+  ensure(writes_events_, "who writes no letters is not asked to");
   if (what.from && what.letter.cause_offset < derived_->dealt_with()) {
     log::error(path_, "the record at offset {} crashes its stage, and what it gave is in the log: it is not set aside",
                what.letter.cause_offset);
     return answer(false);
   }
-  auto known = must(context_->log->get(set_aside_table, what.key), "what was set aside");
-  auto record = set_aside_write(what, next_letter_);
-  if (known && known->front() <= record.value->front()) return answer(true);
+  if (must(is_set_aside(*context_->log, what), "what was set aside")) return answer(true);
   transaction tx;
   letters_->add_to(tx, {what.letter}, next_log_ts());
-  tx.writes.push_back(std::move(record));
+  tx.writes.push_back(set_aside_write(what, next_letter_));
   std::vector<std::uint64_t> offsets;
   if (!put(std::move(tx), offsets)) return false;
   letters_->on_written();
   ++context_->figures->dead_letters;
   context_->metrics->set_aside(what.letter.stage).add();
   context_->metrics->errors(what.letter.stage, std::string{to_string(what.letter.code)}).add();
-  if (what.from) context_->figures->crashes.forget(partition_);
-  log::error(path_, "set aside {} at offset {}: {}; `finstream dlq show dead_letters/{}/{}` shows it",
-             what.letter.cause_topic, what.letter.cause_offset, what.letter.reason, partition_, offsets.front());
+  log::error(path_, "set aside {}: {}; `finstream dlq show dead_letters/{}/{}` shows it", place_of(what),
+             what.letter.reason, partition_, offsets.front());
   return answer(true);
 }
 

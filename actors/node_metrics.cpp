@@ -26,11 +26,12 @@ void node_metrics::declare(const std::vector<std::string>& feeds, const std::vec
   for (auto* stage : {"window", "features", "inference"})
     errors(stage, std::string{to_string(errc::poison)}), set_aside(stage);
   errors("store/postgres", std::string{to_string(errc::undeliverable)}), set_aside("store/postgres");
+  errors("broker", std::string{to_string(errc::not_acknowledged)}), set_aside("broker");
   for (auto code : {errc::disk_full, errc::io_failure}) errors("appender", std::string{to_string(code)});
   for (auto code : {errc::io_failure, errc::timed_out, errc::config_invalid})
     errors("postgres", std::string{to_string(code)});
   store_lag_items("postgres"), store_write_seconds("postgres");
-  backfilled_events(), healed_bars(), owed_windows();
+  backfilled_events(), healed_bars(), owed_windows(), set_aside_requests();
   actor_restarts("/lanes/backfill");
   features_update_seconds(), inference_seconds("rules");
   lateness_seconds(), write_seconds(), window_latency_ms(), pipeline_lag_seconds(), http_requests(), clients();
@@ -83,9 +84,13 @@ counter& node_metrics::errors(const std::string& component, const std::string& r
 }
 counter& node_metrics::set_aside(const std::string& stage) {
   return in_.make_counter("finstream_set_aside_total",
-                          "Records that crashed their stage again and again, and rows that a store refuses, that were "
-                          "made dead letters.",
+                          "Records that crashed their stage again and again, rows that a store refuses, and messages "
+                          "that a consumer group gave up on, that were made dead letters.",
                           {"stage"}, {stage});
+}
+gauge& node_metrics::set_aside_requests() {
+  return in_.make_gauge("finstream_set_aside_requests", "Records and rows that another process is asked to set aside, "
+                                                        "or that this one is asked to, and that are not yet.");
 }
 gauge& node_metrics::dead_letters_kept(int partition) {
   return in_.make_gauge("finstream_dead_letters_kept", "Letters in topic dead_letters.", {"partition"},

@@ -29,6 +29,7 @@ public:
   metrics::counter& duplicates(const std::string& feed);
   metrics::counter& errors(const std::string& component, const std::string& reason);
   metrics::counter& set_aside(const std::string& stage);
+  metrics::gauge& set_aside_requests();
   metrics::gauge& dead_letters_kept(int partition);
   metrics::gauge& dead_letter_bytes_kept(int partition);
   metrics::counter& actor_restarts(const std::string& path);

@@ -15,6 +15,7 @@ namespace finstream {
 namespace {
 
 std::string records_prefix(std::uint16_t partition) { return fmt::format("events/{}/", partition); }
+std::string messages_prefix(std::uint16_t partition) { return fmt::format("message/{}/", partition); }
 
 // The keys with this prefix end before it.
 std::string end_of(std::string prefix) {
@@ -100,12 +101,33 @@ std::string set_aside_key(const std::string& store, topic where, std::uint16_t p
   return fmt::format("store/{}/{}/{}/{:016x}", store, to_string(where), partition, offset);
 }
 
+std::string set_aside_key(std::uint16_t partition, const std::string& stream, const std::string& message) {
+  return messages_prefix(partition) + stream + "/" + message;
+}
+
 table_write set_aside_write(const set_aside_request& what, std::uint64_t letter) {
   std::string value;
   byte_writer out{value};
   out.number(what.from ? static_cast<std::uint64_t>(*what.from) : 0);
   out.number(letter);
   return {set_aside_table, what.key, std::move(value)};
+}
+
+std::string place_of(const set_aside_request& what) {
+  auto& letter = what.letter;
+  return letter.cause_topic.empty() ? what.key
+                                    : fmt::format("{}/{}/{}", letter.cause_topic, what.partition, letter.cause_offset);
+}
+
+expected<bool> is_set_aside(const bus& log, const set_aside_request& what) {
+  auto known = log.get(set_aside_table, what.key);
+  if (!known) return tl::unexpected{known.error()};
+  return *known && (*known)->front() <= set_aside_write(what, 0).value->front(); // by this stage, or one before it
+}
+
+aside_setter find_aside_setter(const node_context& context, std::uint16_t partition) {
+  return context.where->find_as<aside_setter>(context.duties.events ? partition_path(partition, "appender")
+                                                                    : letters_path);
 }
 
 expected<void> prune_set_aside(bus& log, std::uint16_t partition) {
@@ -127,6 +149,16 @@ expected<void> prune_set_aside(bus& log, std::uint16_t partition) {
     return true;
   });
   if (failed || !scanned) return tl::unexpected{failed ? *failed : scanned.error()};
+  auto letters = log.range(topic::dead_letters, partition);
+  if (!letters) return tl::unexpected{letters.error()};
+  auto prefix = messages_prefix(partition);
+  scanned = log.scan(set_aside_table, prefix, end_of(prefix), [&](std::string_view key, std::string_view value) {
+    byte_reader in{value};
+    in.number(); // the stage
+    if (in.number() < letters->head) forget(std::string{key});
+    return true;
+  });
+  if (!scanned) return tl::unexpected{scanned.error()};
   if (tx.writes.empty()) return {};
   auto written = log.write(std::move(tx));
   return written ? expected<void>{} : tl::unexpected{written.error()};

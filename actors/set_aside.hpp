@@ -3,7 +3,9 @@
 // log (the node after a restart, a replay, a lineage) leaves out exactly what was left out when it was written.
 #pragma once
 
+#include "actors/context.hpp"
 #include "actors/crash_book.hpp"
+#include "messages/protocols.hpp"
 #include "runtime/bus/bus.hpp"
 
 #include <map>
@@ -33,10 +35,18 @@ inline constexpr const char* set_aside_table = "set_aside";
 std::string set_aside_key(std::uint16_t partition, std::uint64_t offset); // of a record of topic events
 // Of a row of a store, by where in the log it lies.
 std::string set_aside_key(const std::string& store, topic where, std::uint16_t partition, std::uint64_t offset);
+// Of a message of a broker's stream.
+std::string set_aside_key(std::uint16_t partition, const std::string& stream, const std::string& message);
 table_write set_aside_write(const set_aside_request& what, std::uint64_t letter);
+std::string place_of(const set_aside_request& what); // "events/0/57"; of what is not in the log its key
+expected<bool> is_set_aside(const bus& log, const set_aside_request& what);
 
-// Forgets what nobody will meet again: records that are trimmed, and rows that their store has come past. For the
-// partition's writer. Errors: those of the log.
+// Who is to be asked to set aside something of a partition; null: it has crashed, and is there again soon.
+aside_setter find_aside_setter(const node_context& context, std::uint16_t partition);
+inline constexpr const char* letters_path = "/letters"; // of the one who asks another process, or is asked by others
+
+// Forgets what nobody will meet again: records that are trimmed, rows that their store has come past, and messages of
+// which the letter is no longer kept. For the partition's writer. Errors: those of the log.
 expected<void> prune_set_aside(bus& log, std::uint16_t partition);
 
 // The record at which `what` happened, with its bytes as far as they are kept; the letter's time is that of the last

@@ -1,5 +1,6 @@
 #include "actors/store_writer.hpp"
 
+#include "actors/set_aside.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/store/job_store.hpp"
 
@@ -152,8 +153,8 @@ expected<bool> store_writer_state::write_without_refused(gathered batch, const f
 
 // One that crashed meanwhile is asked again at the next pulse.
 void store_writer_state::send_set_aside(const set_aside_ptr& what) {
-  auto appender = context_->where->find_as<appender_actor>(partition_path(what->partition, "appender"));
-  if (appender) self_->send(appender, verb::set_aside_v, what, set_aside_listener{self_});
+  if (auto setter = find_aside_setter(*context_, what->partition))
+    self_->send(setter, verb::set_aside_v, what, set_aside_listener{self_});
 }
 
 // The rows are stored, and the letters of the others are in the log.

@@ -83,29 +83,28 @@ std::optional<stage_states> window_state::load_snapshot() {
 void window_state::set_poison_aside() {
   auto& config = *context_->config;
   auto poison = context_->figures->crashes.at_least(partition_, config.supervisor.poison_after);
-  auto appender = context_->where->find_as<appender_actor>(partition_path(partition_, "appender"));
-  if (!poison || !appender) return;
+  if (!poison) return;
   auto request =
     poison_letter(*context_->log, partition_, *poison, config.limits.dead_letter_bytes, context_->config_hash);
   if (!request) throw std::runtime_error("the record to set aside: " + request.error().message);
-  setting_aside_ = true;
-  self_->send(appender, verb::set_aside_v, std::make_shared<const set_aside_request>(std::move(*request)),
-              set_aside_listener{self_});
+  setting_aside_ = std::make_shared<const set_aside_request>(std::move(*request));
+  send_set_aside();
 }
 
-// If it was refused, it will crash its stage again, until the supervisor has had enough. Where letters are another
-// process's to write it would crash every process that claims the partition, one after the other: so it stands, and the
-// node is not ready.
+// Who is asked may be in another process, or may have crashed: so it is asked again at every pulse.
+void window_state::send_set_aside() {
+  if (auto setter = find_aside_setter(*context_, partition_))
+    self_->send(setter, verb::set_aside_v, setting_aside_, set_aside_listener{self_});
+}
+
+// If it was refused, it will crash its stage again, until the supervisor has had enough.
 void window_state::on_set_aside(bool done) {
-  if (!done && !context_->duties.events) {
-    if (caught_up_) --context_->figures->partitions_caught_up;
-    caught_up_ = false;
-    return stopping_ ? hand_in() : void();
-  }
+  if (!setting_aside_) return; // an answer to what was asked twice
+  if (done) context_->figures->crashes.forget(partition_);
   auto aside = set_aside_records::load(*context_->log, partition_);
   if (!aside) throw std::runtime_error("what was set aside: " + aside.error().message);
   aside_ = std::move(*aside);
-  setting_aside_ = false;
+  setting_aside_ = nullptr;
   if (stopping_) return hand_in();
   pull();
 }
@@ -209,6 +208,7 @@ void window_state::on_committed(std::uint64_t) {
 }
 
 void window_state::on_pulse() {
+  if (setting_aside_) send_set_aside();
   snapshot_due_ = true;
   hand_in();
   job_->go_on(made_);

@@ -28,6 +28,7 @@ struct window_state {
 private:
   void recover();
   void set_poison_aside();
+  void send_set_aside();
   std::optional<stage_states> load_snapshot();
   void on_entries(const fresh_entries& fresh);
   void on_committed(std::uint64_t dealt_with);
@@ -53,7 +54,7 @@ private:
   stage_result result_;    // being put together
   bool underway_ = false;  // a result is with the appender
   bool pulling_ = false;
-  bool setting_aside_ = false; // a record is, by the appender
+  set_aside_ptr setting_aside_; // until it is done, nothing more is looked at
   bool snapshot_due_ = false;
   bool stopping_ = false;
   bool caught_up_ = false;

@@ -135,7 +135,7 @@ int show(const options& o) {
   row("feed", or_dash(x.feed));
   if (!x.cause_topic.empty())
     row("position", fmt::format("{}/{}/{} of the log", x.cause_topic, found->partition, x.cause_offset));
-  else
+  else if (x.line_number != 0) // else it is of no feed, and nowhere in the log
     row("position",
         fmt::format("line {} of the feed's output since its start, at byte {}", x.line_number, x.byte_offset));
   row("config hash", x.config_hash == 0 ? "not kept" : fmt::format("{:016x}", x.config_hash));

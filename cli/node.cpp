@@ -5,6 +5,7 @@
 #include "actors/gateway.hpp"
 #include "actors/ingestor.hpp"
 #include "actors/job_keeper.hpp"
+#include "actors/letter_taker.hpp"
 #include "actors/pacer.hpp"
 #include "actors/passing_stage.hpp"
 #include "actors/store_writer.hpp"
@@ -126,6 +127,14 @@ supervised_child work_child(node_context* context, work_sharing sharing) {
           }};
 }
 
+template <class State, class... Given> supervised_child letters_child(node_context* context, Given... given) {
+  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
+  return {{"letters", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+            return caf::actor_cast<caf::actor>(spawn_metered<State, caf::detached>(
+              system, *context->where, path, [=](State& state) { state.prepare(context, given...); }));
+          }};
+}
+
 supervised_child model_child(node_context* context, served_model* model) {
   auto patience = model->deadline + context->config->supervisor.stop_timeout_ms * millisecond;
   return {{model->what->name(), restart_kind::permanent, patience},
@@ -228,12 +237,20 @@ broker_link_options node::link_callbacks() {
   return out;
 }
 
-work_sharing node::sharing() const {
+std::string node::name_among_processes() const {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
+  return fmt::format("{}:{}:{:04x}", host.data(), getpid(), context_.seed & 0xffff);
+}
+
+work_sharing node::sharing() const {
   return {on_broker_, [bus = config_.bus] { return open_broker(bus); }, config_.bus.broker.work_stream,
-          fmt::format("{}/{}/{:04x}", host.data(), getpid(), context_.seed & 0xffff),
-          config_.bus.broker.claim_after_ms * millisecond};
+          name_among_processes(), config_.bus.broker.claim_after_ms * millisecond};
+}
+
+letter_stream node::letters() const {
+  return {[bus = config_.bus] { return open_broker(bus); }, config_.bus.broker.letters_stream, on_broker_->log_id(),
+          name_among_processes()};
 }
 
 void node::spawn_tree() {
@@ -276,6 +293,14 @@ void node::spawn_tree() {
        return caf::actor_cast<caf::actor>(spawn_metered<job_keeper_state, caf::detached>(
          system, *context->where, path, [=](job_keeper_state& state) { state.prepare(context); }));
      }});
+  if (on_broker_ != nullptr && has(role::ingest)) {
+    std::map<std::string, std::uint16_t> streams;
+    auto link = link_of(config_);
+    for (auto id : journals_of(link)) streams[stream_of(link, id)] = id.partition;
+    plan.children.push_back(letters_child<letter_taker_state>(context, letters(), roles_.has_value(), streams));
+  } else if (on_broker_ != nullptr) {
+    plan.children.push_back(letters_child<letter_sender_state>(context, letters()));
+  }
   if (context->duties.outputs && context->duties.claims_partitions)
     plan.children.push_back(work_child(context, sharing()));
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too

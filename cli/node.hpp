@@ -4,6 +4,7 @@
 
 #include "actors/context.hpp"
 #include "actors/hub.hpp"
+#include "actors/letter_sender.hpp"
 #include "actors/model_asker.hpp"
 #include "actors/work_keeper.hpp"
 #include "runtime/bus/brokered_bus.hpp"
@@ -47,7 +48,9 @@ private:
   bool has(role x) const { return !roles_ || roles_->has(x); }
   expected<void> open(const std::string& program_directory);
   broker_link_options link_callbacks();
+  std::string name_among_processes() const;
   work_sharing sharing() const;
+  letter_stream letters() const;
   void spawn_tree();
   void measure_process();
   void measure_consumers();

@@ -36,6 +36,8 @@ using commit_listener = caf::typed_actor<caf::reacts_to<verb::committed, std::ui
 
 // Hears what became of what it asked to have set aside, by its key: whether it is.
 using set_aside_listener = caf::typed_actor<caf::reacts_to<verb::set_aside, std::string, bool>>;
+// Sets something aside: the letter is written, once for each key, and then the listener is told.
+using aside_setter = caf::typed_actor<caf::reacts_to<verb::set_aside, set_aside_ptr, set_aside_listener>>;
 
 // Takes what the stages before it made of the log. At the end of the line the appender writes it, and answers with
 // `committed` and `dealt_with`.
@@ -45,21 +47,20 @@ using result_taker = caf::typed_actor<caf::reacts_to<verb::commit, stage_result_
 using answer_listener = caf::typed_actor<caf::reacts_to<verb::answered, std::uint16_t, std::uint64_t>>;
 
 // The one writer of a partition. Consumers pull from it; it answers when there is something.
-using appender_actor = caf::typed_actor<caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
-                                        caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
-                                        caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
-                                        // What a model said: written once, however often it is handed in.
-                                        caf::reacts_to<verb::answer, answers_ptr, answer_listener>,
-                                        // Writes the letter, once for each key.
-                                        caf::reacts_to<verb::set_aside, set_aside_ptr, set_aside_listener>,
-                                        // From the backfill lane.
-                                        caf::reacts_to<verb::append, lane_part_ptr, std::uint64_t, append_listener>,
-                                        // The rules in force have changed: the log is to be told.
-                                        caf::reacts_to<verb::obey>,
-                                        // Another process has written to the log.
-                                        caf::reacts_to<verb::grown>,
-                                        // INTERNAL: log the passing of time; try again to write.
-                                        caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<managed>;
+using appender_actor = caf::typed_actor<
+  caf::reacts_to<verb::append, chunk_part_ptr, std::uint64_t, append_listener>,
+  caf::reacts_to<verb::pull, std::uint64_t, entry_reader>,
+  caf::reacts_to<verb::pull, derived_topic, std::uint64_t, derived_reader>,
+  // What a model said: written once, however often it is handed in.
+  caf::reacts_to<verb::answer, answers_ptr, answer_listener>,
+  // From the backfill lane.
+  caf::reacts_to<verb::append, lane_part_ptr, std::uint64_t, append_listener>,
+  // The rules in force have changed: the log is to be told.
+  caf::reacts_to<verb::obey>,
+  // Another process has written to the log.
+  caf::reacts_to<verb::grown>,
+  // INTERNAL: log the passing of time; try again to write.
+  caf::reacts_to<verb::pulse>>::extend_with<result_taker>::extend_with<aside_setter>::extend_with<managed>;
 
 // Events -> bars of one partition.
 using window_actor = caf::typed_actor<
@@ -127,6 +128,16 @@ using model_actor = caf::typed_actor<
 using work_keeper_actor = caf::typed_actor<
   // INTERNAL: hear what the others have said.
   caf::reacts_to<verb::pulse>>::extend_with<managed>;
+
+// Has something set aside by the process that writes the letters, where that is another one.
+using letter_sender_actor = caf::typed_actor<
+  // INTERNAL: look whether it is.
+  caf::reacts_to<verb::pulse>>::extend_with<aside_setter>::extend_with<managed>;
+
+// Sets aside what other processes ask for, and what others who read the log's streams cannot get past.
+using letter_taker_actor = caf::typed_actor<
+  // INTERNAL: look for requests.
+  caf::reacts_to<verb::pulse>>::extend_with<set_aside_listener>::extend_with<managed>;
 
 // One client's WebSocket.
 using session_actor = caf::typed_actor<

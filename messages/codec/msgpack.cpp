@@ -42,6 +42,7 @@ template <class T> void pack_value(sink_packer& to, const std::optional<T>& x) {
 }
 
 template <message T> void pack_message(sink_packer& to, const T& x);
+template <message T> void pack_value(sink_packer& to, const T& x) { pack_message(to, x); }
 template <message T> void pack_value(sink_packer& to, const std::vector<T>& xs) {
   to.pack_array(static_cast<std::uint32_t>(xs.size()));
   for (auto& x : xs) pack_message(to, x);
@@ -116,6 +117,7 @@ struct reader {
     if (from.type == msgpack::type::NIL) return x.reset();
     take(from, x.emplace());
   }
+  template <message T> void take(const msgpack::object& from, T& x) { take_message(from, x); }
   template <message T> void take(const msgpack::object& from, std::vector<T>& xs) {
     if (from.type != msgpack::type::ARRAY) return void(good = false);
     xs.resize(from.via.array.size);
@@ -174,6 +176,7 @@ std::string to_msgpack(const feature_vector& x) { return pack_one(x); }
 std::string to_msgpack(const signal& x) { return pack_one(x); }
 std::string to_msgpack(const stage_rules& x) { return pack_one(x); }
 std::string to_msgpack(const answers& x) { return pack_one(x); }
+std::string to_msgpack(const set_aside_request& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
@@ -190,6 +193,12 @@ expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes) {
   return unpack_one<stage_rules>(bytes, "start of the node");
 }
 expected<answers> answers_from_msgpack(std::string_view bytes) { return unpack_one<answers>(bytes, "model's answer"); }
+expected<set_aside_request> set_aside_request_from_msgpack(std::string_view bytes) {
+  auto out = unpack_one<set_aside_request>(bytes, "request to set something aside");
+  if (out && out->from && *out->from > line_stage::inference)
+    return fail(errc::corrupt_record, "a request to set something aside names a stage that there is not");
+  return out;
+}
 
 // [[tag, message], ...]: flat, as tag, message, tag, message ...
 std::string to_msgpack(const std::vector<derived>& xs) {

@@ -2,6 +2,7 @@
 // a reader takes what it knows and leaves what it does not, and a missing field keeps its default.
 #pragma once
 
+#include "messages/command/set_aside.hpp"
 #include "messages/event/answers.hpp"
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
@@ -20,6 +21,7 @@ std::string to_msgpack(const feature_vector& x);
 std::string to_msgpack(const signal& x);
 std::string to_msgpack(const stage_rules& x);
 std::string to_msgpack(const answers& x);
+std::string to_msgpack(const set_aside_request& x);
 
 // Any bytes are safe to decode. Errors: corrupt_record.
 expected<bar> bar_from_msgpack(std::string_view bytes);
@@ -29,6 +31,7 @@ expected<feature_vector> feature_vector_from_msgpack(std::string_view bytes);
 expected<signal> signal_from_msgpack(std::string_view bytes);
 expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes);
 expected<answers> answers_from_msgpack(std::string_view bytes);
+expected<set_aside_request> set_aside_request_from_msgpack(std::string_view bytes);
 
 // A record of a derived topic: what one step of a stage gave, in order.
 std::string to_msgpack(const std::vector<derived>& xs);

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "messages/codec/raw_lines.hpp"
+#include "messages/command/set_aside.hpp"
 #include "messages/event/answers.hpp"
-#include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
@@ -64,22 +64,6 @@ struct derived_record {
   std::vector<derived> items;
 };
 using derived_record_ptr = std::shared_ptr<const derived_record>;
-
-// The stages of a partition, in the order in which they stand in line. DO NOT CHANGE THESE VALUES: they are in the log.
-enum class line_stage : std::uint8_t { window = 0, features = 1, inference = 2 };
-constexpr const char* to_string(line_stage x) {
-  return x == line_stage::window ? "window" : x == line_stage::features ? "features" : "inference";
-}
-
-// What is to be set aside, as a letter and under a name, so that it is done once. With `from` it is a record of topic
-// events, at the letter's cause_offset: this stage and those behind it do not see it.
-struct set_aside_request {
-  std::string key;
-  std::uint16_t partition = 0;
-  dead_letter letter;
-  std::optional<line_stage> from = {};
-};
-using set_aside_ptr = std::shared_ptr<const set_aside_request>;
 
 // What one log entry gives. It begins with the window, and each stage behind it adds its own.
 struct stage_step {

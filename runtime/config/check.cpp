@@ -173,13 +173,16 @@ void check_broker(const settings& x, const complaint& complain) {
   if (x.bus.type == bus_driver::embedded) return;
   if (broker.url.empty())
     complain("bus.broker.url", "key `bus.broker.url` must say where the broker is, such as redis://127.0.0.1:6379");
-  if (broker.events_stream == broker.outputs_stream)
-    complain("bus.broker.outputs_stream",
-             "keys `bus.broker.events_stream` and `bus.broker.outputs_stream` must differ");
-  if (broker.work_stream == broker.events_stream || broker.work_stream == broker.outputs_stream)
-    complain(
-      "bus.broker.work_stream",
-      "key `bus.broker.work_stream` must differ from `bus.broker.events_stream` and `bus.broker.outputs_stream`");
+  const std::pair<const char*, const std::string*> streams[] = {
+    {"bus.broker.events_stream", &broker.events_stream},
+    {"bus.broker.outputs_stream", &broker.outputs_stream},
+    {"bus.broker.work_stream", &broker.work_stream},
+    {"bus.broker.letters_stream", &broker.letters_stream},
+  };
+  for (auto other = std::begin(streams); other != std::end(streams); ++other)
+    for (auto one = std::begin(streams); one != other; ++one)
+      if (*one->second == *other->second)
+        complain(other->first, fmt::format("keys `{}` and `{}` must differ", one->first, other->first));
   for (auto& type : x.bus.flow.types)
     if (std::find(shown_types.begin(), shown_types.end(), type) == shown_types.end())
       complain("bus.flow.types", fmt::format("key `bus.flow.types`: there is no '{}' among tick, bar, quote, "

@@ -18,6 +18,8 @@ void add_broker(table& out, broker_settings& x, buffer_settings& y, flow_rules& 
            "The stream of what is made of it: bars, features, signals."),
       text("bus.broker.work_stream", x.work_stream, text_form::any,
            "Where processes with a role agree upon who works on which partition."),
+      text("bus.broker.letters_stream", x.letters_stream, text_form::any,
+           "Where processes with a role ask the one with the role ingest to write dead letters for them."),
       number("bus.broker.claim_after_ms", x.claim_after_ms, 200, hour_ms,
              "A process that was not heard of for so long counts as dead: others claim its partitions and finish what "
              "it had begun."),

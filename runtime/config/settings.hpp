@@ -40,6 +40,7 @@ struct broker_settings {
   std::string events_stream = "finstream.events";
   std::string outputs_stream = "finstream.outputs";
   std::string work_stream = "finstream.work";
+  std::string letters_stream = "finstream.letters";
   int claim_after_ms = 10'000; // longer than a process that is well is ever held up
   finstream::framing framing = framing::block;
   finstream::compression compression = compression::none;

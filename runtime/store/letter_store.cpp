@@ -285,8 +285,10 @@ void append_letter_json(std::string& out, const kept_letter& x) {
   }
   out += fmt::format(R"(,"attempts":{},"config_hash":"{:016x}","topic":"{}","partition":{},"offset":{})",
                      letter.attempts, letter.config_hash, to_string(x.where), x.partition, x.offset);
-  if (letter.cause_topic.empty())
+  if (letter.cause_topic.empty() && letter.line_number != 0)
     out += fmt::format(R"(,"cause":null,"line_number":{},"byte_offset":{})", letter.line_number, letter.byte_offset);
+  else if (letter.cause_topic.empty())
+    out += R"(,"cause":null,"line_number":null,"byte_offset":null)";
   else
     out += fmt::format(R"(,"cause":"{}/{}/{}","line_number":null,"byte_offset":null)", letter.cause_topic, x.partition,
                        letter.cause_offset);

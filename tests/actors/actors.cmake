@@ -16,6 +16,7 @@ finstream_suites(test_actors LINK finstream_actors
          log_entries:actors/log_entries_test.cpp
          poison:actors/poison_test.cpp
          letters:actors/letters_test.cpp
+         letter_exchange:actors/letter_exchange_test.cpp
          log_bases:actors/log_bases_test.cpp
          ingestor:actors/ingestor_test.cpp
          ingestor_flow:actors/ingestor_flow_test.cpp

@@ -146,14 +146,4 @@ CAF_TEST(while others may have windows open time is said to pass and then no lon
   CAF_CHECK_EQUAL(clock_records(), later);
 }
 
-CAF_TEST(a record cannot be set aside where no letters are written) {
-  start(false, true);
-  auto request = std::make_shared<set_aside_request>();
-  request->partition = 0;
-  request->key = "store/postgres/0/7";
-  auto before = own_writes();
-  tell(appender, verb::set_aside_v, set_aside_ptr{request}, reader.as<set_aside_listener>());
-  CAF_CHECK_EQUAL(own_writes(), before);
-}
-
 CAF_TEST_FIXTURE_SCOPE_END()

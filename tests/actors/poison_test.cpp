@@ -2,11 +2,13 @@
 // it, and whoever goes over the log leaves out the same.
 #define CAF_SUITE poison
 
+#include "actors/letter_taker.hpp"
 #include "actors/lineage.hpp"
 #include "actors/logic/rule_names.hpp"
 #include "actors/set_aside.hpp"
 #include "actors/stages.hpp"
 #include "messages/codec/msgpack.hpp"
+#include "runtime/broker/memory_broker.hpp"
 #include "runtime/store/signal_store.hpp"
 #include "tests/support/rules.hpp"
 #include "tests/support/suite.hpp"
@@ -244,7 +246,7 @@ CAF_TEST(a record that gave something already is not set aside) {
   CAF_CHECK(logged(w) == replayed(w));
 }
 
-CAF_TEST(where letters are for another process to write the partition stands and is not ready) {
+CAF_TEST(where letters are for another process to write the partition stands until that one has) {
   for (auto& what : all_poisons()) {
     CAF_MESSAGE(what.stage << " " << static_cast<int>(what.kind));
     poison_world w;
@@ -260,5 +262,37 @@ CAF_TEST(where letters are for another process to write the partition stands and
     CAF_CHECK_EQUAL(w.bars(), before);
     CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 0);
     CAF_CHECK(w.letters(topic::dead_letters).empty());
+    // The other one is there, and its log is this one's: as if each followed the other at once.
+    memory_broker_server server;
+    auto stream = [&](const char* me) {
+      return letter_stream{[&]() -> expected<std::unique_ptr<broker>> { return server.open(); }, "letters", 1, me};
+    };
+    poison_world ingest;
+    ingest.context.log = &w.log;
+    ingest.context.duties = {true, false, false};
+    ingest.time.advance(w.time.now() - ingest.time.now());
+    do { // its own look back may crash over the record
+      ingest.kill(partition_path(0, "appender")), ingest.forget(partition_path(0, "appender"));
+      ingest.appender = ingest.start_appender();
+    } while (ingest.has_ended("appender"));
+    ingest.feed = ingest.listen();
+    spawn_metered<letter_taker_state>(ingest.system(), ingest.where, letters_path, [&](letter_taker_state& x) {
+      x.prepare(&ingest.context, stream("ingest"), true, {});
+    });
+    spawn_metered<letter_sender_state>(w.system(), w.where, letters_path,
+                                       [&](letter_sender_state& x) { x.prepare(&w.context, stream("worker")); });
+    for (int i = 0; i < 3; ++i) w.pass(second), ingest.pass(second);
+    w.pass(2 * second);
+    CAF_CHECK_EQUAL(w.letters(topic::dead_letters).size(), 1u);
+    CAF_CHECK_EQUAL(w.figures.partitions_caught_up.load(), 1);
+    for (int i = 0; i < 6; ++i) {
+      ingest.trade_second(static_cast<int>((ingest.time.now() - at("09:30:00")) / second));
+      w.tell(w.find<appender_actor>(partition_path(0, "appender")), verb::grown_v);
+      w.pass(second);
+    }
+    CAF_CHECK(!w.revive());
+    CAF_CHECK_LESS(before, w.bars());
+    CAF_CHECK(logged(w) == replayed(w));
+    for (auto* x : {&w, &ingest}) x->kill(letters_path), x->die();
   }
 }

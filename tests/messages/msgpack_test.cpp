@@ -139,6 +139,9 @@ CAF_TEST(every message is read back as it was) {
     CAF_CHECK(dead_letter_from_msgpack(to_msgpack(b)) == b);
     CAF_CHECK(source_event_from_msgpack(to_msgpack(c)) == c);
     CAF_CHECK(derived_from_msgpack(to_msgpack(d)) == d);
+    set_aside_request h{any_text(random), static_cast<std::uint16_t>(random()), b, std::nullopt};
+    if (i % 2 == 0) h.from = static_cast<line_stage>(random() % 3);
+    CAF_CHECK(set_aside_request_from_msgpack(to_msgpack(h)) == h);
   }
 }
 
@@ -199,6 +202,12 @@ CAF_TEST(a number that its field cannot hold is refused and not cut) {
     refused(source_event_from_msgpack(std::string{"\x94\xa0\xa0\x05\xcf\x80\x00\x00\x00\x00\x00\x00\x00", 13})));
   CAF_CHECK(
     refused(derived_from_msgpack(std::string{"\x92\xcf\x00\x00\x00\x01\x00\x00\x00\x00\x90", 11}))); // 2^32 as a tag
+}
+
+CAF_TEST(a stage that there is not is refused) {
+  set_aside_request x;
+  x.from = static_cast<line_stage>(3);
+  CAF_CHECK(refused(set_aside_request_from_msgpack(to_msgpack(x))));
 }
 
 CAF_TEST(bytes that follow are refused) {

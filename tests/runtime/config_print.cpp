@@ -110,6 +110,7 @@ settings random_settings(unsigned seed) {
     if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
   x.bus.broker.outputs_stream += " of outputs";
   x.bus.broker.work_stream += " of work";
+  x.bus.broker.letters_stream += " of letters";
   x.bus.flow.types = {"tick", "features"};
   x.bus.buffer.retry_max_ms = std::max(x.bus.buffer.retry_max_ms, x.bus.buffer.retry_initial_ms);
   x.features.interval = x.windows.intervals[0];

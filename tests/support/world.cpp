@@ -215,6 +215,9 @@ listener world::listen(const std::string& path) {
       [=](const fresh_entries& what) { note(all->entries, what); },
       [=](const fresh_derived& what) { note(all->bars, what); },
       [=](verb::committed, std::uint64_t offset) { note(all->committed, offset); },
+      [=](verb::set_aside, const std::string& key, bool done) {
+        note(all->set_aside, std::pair{key, done});
+      },
       [=](const sys_event& what) { note(all->events, what); },
       [=](const subscription_change& what) { note(all->changes, what); },
       [=](verb::stop) { self->quit(); },

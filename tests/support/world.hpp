@@ -69,6 +69,7 @@ struct listener {
     std::vector<fresh_entries> entries;
     std::vector<fresh_derived> bars;
     std::vector<std::uint64_t> committed;
+    std::vector<std::pair<std::string, bool>> set_aside;
     std::vector<sys_event> events;
     std::vector<subscription_change> changes;
   };
