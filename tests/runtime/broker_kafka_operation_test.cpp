@@ -3,6 +3,7 @@
 
 #include "runtime/clock/clock.hpp"
 #include "tests/runtime/broker_kafka_server.hpp"
+#include "tests/runtime/broker_outages.hpp"
 
 #include <atomic>
 #include <random>
@@ -66,42 +67,18 @@ CAF_TEST(brokers that were away are gone on with) {
 }
 
 CAF_TEST(nothing is lost or doubled when the brokers go away while they are published to) {
-  constexpr std::uint64_t all = 4000;
-  std::atomic<std::uint64_t> acknowledged = 0;
-  std::uint64_t outages = 0;
   auto quick = open(300);
-  std::thread writer{[&] {
-    for (std::optional<message_number> last; acknowledged < all;) {
-      auto until = std::min(all, acknowledged + 40);
-      if (quick->publish(stream, last, transactions(acknowledged + 1, until))) {
-        acknowledged = until;
-        last = message_number{until, 0};
-        continue;
-      }
-      ensure(++outages < 1000, "it goes on after an outage");
-      auto ends = quick->ends(stream);
-      for (int waited = 0; !ends; ends = quick->ends(stream), pause(millisecond))
-        ensure(++waited < 100, ends.error().message.c_str());
-      auto reached = ends->last ? ends->last->transaction : 0;
-      ensure(reached >= acknowledged && reached <= until, "what was acknowledged is there");
-      acknowledged = reached;
-      last = ends->last;
-    }
-  }};
-  for (std::uint64_t at : {500u, 1500u, 2500u}) {
-    while (acknowledged < at) std::this_thread::yield();
+  outage_rules rules;
+  rules.most_asked = 100;
+  rules.read_messages = 700;
+  rules.disturb = [&] {
     server.go_down();
     pause(400 * millisecond); // longer than a call may take
     server.come_up();
-  }
-  writer.join();
-  CAF_CHECK(outages > 0u); // on a busy machine one may come when all is written
-  std::optional<message_number> after;
-  for (std::uint64_t i = 1; i <= all;)
-    for (auto& x : must(client->read(stream, after, 700, no_limit))) {
-      CAF_REQUIRE_EQUAL(x.body, std::to_string(i++));
-      after = x.number;
-    }
+  };
+  // On a busy machine one may come when all is written.
+  CAF_CHECK(publish_through_outages(*quick, stream, rules) > 0u);
+  check_that_each_is_there_once(*client, stream, rules);
   CAF_CHECK_EQUAL(read().substr(0, 9), "1 2 3 4 5");
 }
 

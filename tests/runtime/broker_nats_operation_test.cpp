@@ -3,6 +3,7 @@
 
 #include "runtime/clock/clock.hpp"
 #include "tests/runtime/broker_nats_server.hpp"
+#include "tests/runtime/broker_outages.hpp"
 
 #include <functional>
 
@@ -61,42 +62,12 @@ CAF_TEST(a server that is killed and started again is gone on with) {
 }
 
 CAF_TEST(nothing is lost or doubled when a server is killed while it is published to) {
-  constexpr std::uint64_t all = 4000;
-  std::atomic<std::uint64_t> acknowledged = 0;
-  std::uint64_t outages = 0;
-  std::thread writer{[&] {
-    for (std::optional<message_number> last; acknowledged < all;) {
-      auto until = std::min(all, acknowledged + 40);
-      auto messages = transactions(acknowledged + 1, until);
-      for (auto& x : messages) x.body += std::string(3000, '7');
-      if (client->publish(stream, last, messages)) {
-        acknowledged = until;
-        last = message_number{until, 0};
-        continue;
-      }
-      ensure(++outages < 1000, "it goes on after an outage");
-      auto ends = client->ends(stream);
-      for (int waited = 0; !ends; ends = client->ends(stream), pause(millisecond))
-        ensure(++waited < 3000, ends.error().message.c_str());
-      auto reached = ends->last ? ends->last->transaction : 0;
-      ensure(reached >= acknowledged && reached <= until, "what was acknowledged is there");
-      acknowledged = reached;
-      last = ends->last;
-    }
-  }};
-  for (std::uint64_t at : {500u, 1500u, 2500u}) {
-    while (acknowledged < at) std::this_thread::yield();
-    server.restart();
-  }
-  writer.join();
-  CAF_CHECK(outages >= 3u);
-  std::optional<message_number> after;
-  for (std::uint64_t i = 1; i <= all;)
-    for (auto& x : must(client->read(stream, after, 1000, no_limit))) {
-      CAF_REQUIRE_EQUAL(x.body, std::to_string(i++) + std::string(3000, '7'));
-      after = x.number;
-    }
-  CAF_CHECK_EQUAL(must(client->ends(stream)).messages, all);
+  outage_rules rules;
+  rules.ballast = std::string(3000, '7');
+  rules.disturb = [&] { server.restart(); };
+  CAF_CHECK(publish_through_outages(*client, stream, rules) >= 3u);
+  check_that_each_is_there_once(*client, stream, rules);
+  CAF_CHECK_EQUAL(must(client->ends(stream)).messages, rules.messages);
 }
 
 CAF_TEST(a server that does not answer is given up at the deadline) {
