@@ -9,6 +9,7 @@
 #include "tests/support/temp_dir.hpp"
 
 #include <atomic>
+#include <fmt/format.h>
 #include <thread>
 
 using namespace finstream;
@@ -23,6 +24,7 @@ struct shared_world {
   manual_clock time{at(0)};
   memory_broker_server server{time};
   std::unique_ptr<broker> reader = server.open();
+  std::string grown; // journals of which those that work on outputs were told: "events:0 "
 
   broker_link_options options(bool writes_events) {
     broker_link_options out;
@@ -32,6 +34,8 @@ struct shared_world {
     out.acknowledge_timeout_ms = 0;
     out.writes_events = writes_events;
     out.claims_outputs = true;
+    if (!writes_events)
+      out.on_grown = [this](journal_id id) { grown += fmt::format("{}:{} ", to_string(id.side), id.partition); };
     return out;
   }
   std::unique_ptr<brokered_bus> process(bool writes_events) {
@@ -198,6 +202,19 @@ CAF_TEST(who claims a partition has the events that its outputs were made of) {
   must(next->claim(0)); // and never followed anything
   CAF_CHECK_EQUAL(bars_in(*next), "bar");
   CAF_CHECK_EQUAL(payloads(must(next->read(topic::events, 0, 0, 1u << 20))), "abc");
+}
+
+CAF_TEST(readers are told of the events that a claim has brought) {
+  auto feeds = process(true), worker = process(false);
+  for (std::uint16_t p : {0, 1}) append_one(*feeds, events_record(p, 1, at(0), "x"));
+  ship(*feeds);
+  must(worker->claim(0));
+  CAF_CHECK_EQUAL(grown, "events:0 ");
+  worker->others().step();
+  CAF_CHECK_EQUAL(grown, "events:0 events:1 "); // once each: of what the claim has brought nothing is new to it
+  worker->release(0);
+  must(worker->claim(0));
+  CAF_CHECK_EQUAL(grown, "events:0 events:1 ");
 }
 
 CAF_TEST(a copy that has more than the broker is compared when that has something else in its place) {

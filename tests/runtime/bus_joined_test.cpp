@@ -3,6 +3,7 @@
 
 #include "tests/runtime/brokered_language.hpp"
 #include "tests/runtime/bus_language.hpp"
+#include "tests/support/passing_bus.hpp"
 #include "tests/support/suite.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -25,6 +26,48 @@ std::string all_of(const bus& log, std::uint16_t partitions) {
   must(log.scan("bars", "", "", [&](auto key, auto value) { return out += fmt::format("{}={}\n", key, value), true; }));
   return out;
 }
+
+// The machine's log. As soon as it has an entry that was not here, the broker is away.
+class parting_log : public passing_bus {
+public:
+  parting_log(bus& to, memory_broker_server& server) : passing_bus{to}, server_{server} {}
+
+  expected<receipt> write(transaction tx) override {
+    if (!tx.appends.empty()) server_.set_reachable(false);
+    return passing_bus::write(std::move(tx));
+  }
+
+private:
+  memory_broker_server& server_;
+};
+
+// A process that writes events and follows outputs, and one beside it that has written what the first has not.
+struct interrupted_copy {
+  static constexpr std::uint64_t entries = 1500; // more than are read at a time
+
+  memory_broker_server server;
+  temp_dir mine, theirs;
+  broker_link_options options = options_for(server, 1);
+
+  explicit interrupted_copy(topic where) {
+    options.claims_outputs = true;
+    must(must(start())->write(appends({events_record(0, 1, at(0), "first")})));
+    auto other = must(open_brokered_bus({.directory = theirs.path()}, options, "memory"));
+    must(other->claim(0));
+    for (std::uint64_t i = 0; i < entries; ++i) append_one(*other, record_of(where, 0, 1, at(1), "x"));
+    must(other->sync());
+  }
+
+  expected<std::unique_ptr<brokered_bus>> start() {
+    return open_brokered_bus({.directory = mine.path()}, options, "memory");
+  }
+  // Why it does not start, if it does not, where the broker goes away in the middle.
+  errc start_and_part() {
+    auto disk = must(open_embedded_bus({.directory = mine.path()}));
+    return code_of(join_log(std::make_unique<parting_log>(*disk, server), std::nullopt, options, server.open(),
+                            "memory", server.open()));
+  }
+};
 
 } // namespace
 
@@ -176,6 +219,31 @@ CAF_TEST(a copy that was not made to its end needs the broker to start) {
   server.set_reachable(true);
   auto log = must(open_brokered_bus({.directory = second_one.path()}, options_for(server, 1), "memory"));
   CAF_CHECK(!must(log->get("node", "behind")));
+}
+
+// It can only lose what it writes itself by going on without it.
+CAF_TEST(outputs of others that were not copied to their end are waited for by nobody) {
+  interrupted_copy copy{topic::bars};
+  CAF_CHECK_EQUAL(copy.start_and_part(), errc::none);
+  {
+    auto log = must(copy.start());
+    auto here = must(log->range(topic::bars, 0)).next;
+    CAF_CHECK(here > 0u && here < copy.entries);
+    CAF_CHECK(must(log->write(appends({events_record(0, 1, at(2), "second")}))).level == durability::buffered);
+  }
+  copy.server.set_reachable(true);
+  auto log = must(copy.start());
+  CAF_CHECK_EQUAL(must(log->range(topic::bars, 0)).next, copy.entries);
+  CAF_CHECK(must(log->write(appends({events_record(0, 1, at(3), "third")}))).level == durability::broker);
+  CAF_CHECK_EQUAL(payloads(must(log->read(topic::events, 0, 0, 1u << 20))), "firstsecondthird");
+}
+
+CAF_TEST(events that were not copied to their end are waited for by the process that writes them) {
+  interrupted_copy copy{topic::events};
+  CAF_CHECK_EQUAL(copy.start_and_part(), errc::unreachable);
+  CAF_CHECK_EQUAL(code_of(copy.start()), errc::unreachable);
+  copy.server.set_reachable(true);
+  CAF_CHECK_EQUAL(must(must(copy.start())->range(topic::events, 0)).next, copy.entries + 1);
 }
 
 CAF_TEST(a log that was made without a broker is not taken for one of a broker) {
