@@ -86,6 +86,7 @@ private:
   expected<void> take(const derived& item);
   void compare_next(const new_record& made, bool counts);
   expected<void> find_surplus();
+  expected<void> take_surplus(topic where, const record& there);
   expected<void> find_checkpoint();
   void compare_checkpoint();
 
@@ -95,6 +96,9 @@ private:
   partition_stages stages_;
   std::uint64_t dealt_with_ = 0;
   std::uint64_t next_ = 0, end_ = 0;
+  // A copy of a log on a broker may have outputs before the events that they were made of (journal_copy.cpp).
+  bool is_ahead_ = false;
+  timestamp last_log_ts_ = earliest; // of the last event
   std::vector<record> records_;
   std::size_t at_ = 0;
   std::map<topic, derived_walk> stored_;

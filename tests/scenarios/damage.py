@@ -198,6 +198,21 @@ def torn_tail(b):
     print(f"ok  a torn tail: {int(lost[4]) - int(lost[3])} events were cut and sent again")
 
 
+def outputs_before_their_events(b):
+    """A copy that follows a log on a broker may be stopped with outputs whose events were still to come; a log of its own may not."""
+    b.take("sorted")
+    b.write("outputs-ahead")(b.data)
+    text = b.node.tool("verify", expect=1)
+    check("a record is stored that the replay does not give" in text, f"outputs of no events are not found:\n{text}")
+    b.write("on-broker")(b.data)
+    text = b.node.tool("verify")
+    check("sound" in text and " 0 differences" in text, f"a copy whose outputs are ahead of its events:\n{text}")
+    b.write("wrong-last-bar")(b.data)
+    text = b.node.tool("verify", expect=1)
+    check(" 1 differences" in text and "the store differs" in text, f"a wrong bar is not found where outputs are ahead:\n{text}")
+    print("ok  outputs before their events: damage to a log of its own, and not to a copy, whose rows are compared all the same")
+
+
 def refused_while_it_runs(b):
     b.take("sorted")
     b.node.start()
@@ -227,6 +242,7 @@ def main():
             bench.make()
             refused_while_it_runs(bench)
             torn_tail(bench)
+            outputs_before_their_events(bench)
             for title, source, damage, finds, repair, *rest in cases(bench):
                 if arguments.only in title:
                     bench.case(title, source, damage, finds, repair, *rest)
