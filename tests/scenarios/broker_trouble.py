@@ -55,6 +55,25 @@ def speak_jetstream(server, subject, body):
     return None
 
 
+def take_jetstream(server, consumer, count):
+    """Asks for so many messages of a durable consumer; those that are there at once."""
+    wanted = json.dumps({"batch": count, "no_wait": True}).encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as it, it.makefile("rb") as lines:
+        it.sendall(b'CONNECT {"verbose":false,"headers":true}\r\nSUB answer 1\r\n'
+                   b"PUB $JS.API.CONSUMER.MSG.NEXT.%b answer %d\r\n%b\r\n" % (consumer.encode(), len(wanted), wanted))
+        taken = 0
+        for line in lines:
+            words = line.split()
+            if words and words[0] in (b"MSG", b"HMSG"):
+                body = lines.read(int(words[-1]) + 2)
+                if body.startswith(b"NATS/1.0 4"):  # no more
+                    break
+                taken += 1
+                if taken == count:
+                    break
+        return taken
+
+
 # --- what no node can run on
 
 
@@ -233,5 +252,44 @@ def away_at_start(programs):
             check("the broker is back after" in node.log_bytes().decode(), f"it does not say so:\n{node.log_tail()}")
 
 
+def given_up(programs):
+    """What a consumer of somebody else's gives up on becomes a dead letter, with its bytes; also what it gave up on while no
+    node was running."""
+    stream, kept_in = "finstream=events", "finstream=letters=given_up"
+    with tempfile.TemporaryDirectory() as directory, Nats(directory) as server:
+        settings = on("nats", server.url)
+        settings["bus"]["broker"]["framing"] = "event"
+        with Node(programs, [walk(programs, "--rate", 1000)], **settings) as node:
+            node.start()
+            wait_for(lambda: node.tree()["/partitions/0/appender"]["next"] > 1000, "some events", 60)
+
+            def is_kept():
+                names = speak_jetstream(server, "STREAM.NAMES", "").get("streams") or []
+                return kept_in in names
+            wait_for(is_kept, "advisories are kept", 60)
+            node.stop()
+            config = {"durable_name": "billing", "ack_policy": "explicit", "deliver_policy": "all", "ack_wait": 50_000_000, "max_deliver": 2}
+            speak_jetstream(server, f"CONSUMER.DURABLE.CREATE.{stream}.billing", json.dumps({"stream_name": stream, "config": config}))
+
+            def given_up_by_now():
+                take_jetstream(server, f"{stream}.billing", 5)  # and nobody acknowledges
+                return speak_jetstream(server, f"STREAM.INFO.{kept_in}", "")["state"]["messages"]
+            wait_for(lambda: given_up_by_now() >= 5, "the server has given up on five messages", 60)
+            said = speak_jetstream(server, f"STREAM.INFO.{kept_in}", "")["state"]["messages"]
+            node.start()
+            wait_for(lambda: node.metric_sum("finstream_set_aside_total") == said, f"{said} messages are set aside", 60)
+            wait_for(lambda: speak_jetstream(server, f"STREAM.INFO.{kept_in}", "")["state"]["messages"] == 0, "the advisories are dealt with", 60)
+            letters = [json.loads(line) for line in node.tool("dlq", "list", "--json", "--limit", "0", "--code", "not_acknowledged").splitlines()]
+            check(len(letters) == said, f"{len(letters)} letters of {said} messages")
+            for letter in letters:
+                check("consumer group billing of stream finstream.events" in letter["reason"] and letter["attempts"] == 2, f"{letter}")
+            events = [json.loads(letter["bytes"]) for letter in letters if letter["bytes"].startswith("{")]  # the others are blocks
+            check(events and all(event["symbol"].startswith("SYM") for event in events), f"the messages are not there: {letters}")
+            shown = node.tool("dlq", "show", letters[0]["id"])
+            check("position" not in shown and "look at that consumer" in shown, f"dlq show:\n{shown}")
+            node.stop()
+            node.verify()
+
+
 if __name__ == "__main__":
-    sys.exit(run_scenarios(__doc__, [wrong_redis, wrong_nats, two_nodes, full_buffer, no_room_redis, no_room_nats, away_at_start]))
+    sys.exit(run_scenarios(__doc__, [wrong_redis, wrong_nats, two_nodes, full_buffer, no_room_redis, no_room_nats, away_at_start, given_up]))

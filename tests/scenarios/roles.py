@@ -4,10 +4,12 @@
 One brings in events, some work on partitions, one serves clients, one writes into PostgreSQL. Workers come, are killed, are
 stopped and go on (SIGSTOP), and end in order, while events come in: the partitions of each that is gone are claimed by the
 others. In the end every copy of the log, and the database, have the bars, features and signals that a node alone makes of
-the same feed, and `verify` finds no damage in the data of any process, however it ended.
+the same feed, but for rows that the database refuses, of which every copy has a dead letter; and `verify` finds no damage in
+the data of any process, however it ended.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import signal
@@ -21,6 +23,7 @@ from postgres import FEATURES, RULES, VERSIONS, Postgres
 from servers import SERVERS
 
 PARTITIONS = 4
+REFUSED = "SYM001"  # by the database
 CLAIM_AFTER_MS = 2000
 NOTICE_SECONDS = 5  # a busy machine's time for what follows a claim
 
@@ -102,6 +105,13 @@ def made_by(node):
     return out
 
 
+def refused_rows(process):
+    """By where in the log they are."""
+    kept = [json.loads(line) for line in process.tool("dlq", "list", "--json", "--limit", "0", "--code", "undeliverable").splitlines()]
+    check(all(REFUSED in letter["bytes"] for letter in kept), f"another row was refused: {kept}")
+    return sorted(letter["cause"] for letter in kept)
+
+
 def made_alone(programs, feeds, settings):
     with Node(programs, feeds, **settings) as node:
         node.start()
@@ -131,6 +141,8 @@ def run(programs, server, database, directory, arguments):
         pages.wait_ready()
         if database:
             make("store").start()
+            wait_for(lambda: database.sql("select to_regclass('bars_ohlcv')").strip(), "the store has made its tables")
+            database.sql(f"alter table bars_ohlcv add constraint not_this_one check (symbol <> '{REFUSED}' or interval_ns <> 1000000000)")
         workers = come_and_go(make, ingest)
         wait_for(lambda: is_at_rest(ingest, workers, feeds[0]["name"]), "all events are in bars", deadline=arguments.seconds + 120, poll=0.5)
         copies = [workers[0], *(process for process in everyone if process.role in ("gateway", "ingest", "store"))]
@@ -156,14 +168,20 @@ def run(programs, server, database, directory, arguments):
         differ = [pair for pair in zip(made[0][what], rows) if pair[0] != pair[1]]
         check(made[0][what] == rows, f"the {what} are not those of a node alone: {len(made[0][what])} and {len(rows)}, {differ[:2]}")
     counts = {what: len(rows) for what, rows in expected.items()}
+    letters = []
     if database:
         stored = [database.count(table) for table in ("bars_ohlcv", "features", "signals")]
         replayed = re.search(r"(\d+) bars, (\d+) feature vectors, (\d+) signals", pages.tool("replay", "--verify"))
+        letters = [refused_rows(process) for process in copies]
+        check(letters[0] and all(x == letters[0] for x in letters), f"the copies have {[len(x) for x in letters]} letters of refused rows")
+        stored[0] += len(letters[0])
         check(stored == [int(replayed[i]) for i in (1, 2, 3)], f"the database has {stored}, the log {replayed[0]}")
+        there = int(database.sql("select count(*) from dead_letters where code = 'undeliverable'"))
+        check(there == len(letters[0]), f"{there} of {len(letters[0])} letters are in the database")
     for it in everyone:
         it.__exit__(None, None, None)
     print(f"{server.driver}: {events} events in {PARTITIONS} partitions, worked on by 3 processes in turn: {counts} in each of {len(copies)} "
-          f"copies{' and in PostgreSQL' if database else ''}, as of a node alone; replay finds no difference, "
+          f"copies{f' and, but for {len(letters[0])} that it refuses, in PostgreSQL' if letters else ''}, as of a node alone; replay finds no difference, "
           f"and verify no damage in {len(everyone)} directories")
 
 
