@@ -17,6 +17,14 @@ constexpr const char* durable = "finstream";
 constexpr std::int64_t most_advisories = 100'000; // the oldest go: nobody has asked for very long
 constexpr nanoseconds patience = 20 * millisecond;
 
+// `"id":"VcHVHV..."`, by which each advisory is told from all others; without quotes in it.
+std::string text_behind(std::string_view name, std::string_view text) {
+  auto begin = text.find('"' + std::string{name} + "\":\"");
+  if (begin == text.npos) return {};
+  text.remove_prefix(begin + name.size() + 4);
+  return std::string{text.substr(0, text.find('"'))};
+}
+
 std::vector<std::string> subjects_of(const std::vector<std::string>& streams) {
   std::vector<std::string> out;
   for (auto& x : streams) out.push_back(advisories_begin + name_of(x) + ".*");
@@ -41,14 +49,14 @@ nats_broker::given_up(const std::string& kept_in, const std::vector<std::string>
       of.remove_prefix(std::min(of.size(), std::string_view{advisories_begin}.size()));
       auto dot = std::min(of.find('.'), of.size());
       auto said = text_of(*x);
-      auto sequence = number_behind("stream_seq", said).value_or(0);
       given_up_message one;
       one.stream = unnamed(std::string{of.substr(0, dot)});
       one.group = unnamed(std::string{of.substr(std::min(dot + 1, of.size()))});
+      auto sequence = number_behind("stream_seq", said).value_or(0);
       one.deliveries = static_cast<std::uint32_t>(number_behind("deliveries", said).value_or(0));
-      one.id = one.stream + "/" + one.group + "/" + std::to_string(sequence);
-      auto message = message_at(one.stream, sequence);
-      if (!message && message.error().code != errc::not_found) return tl::unexpected{message.error()};
+      one.id = one.stream + "/" + one.group + "/" + std::to_string(sequence) + "/" + text_behind("id", said);
+      auto message = sequence == 0 ? expected<nats_message>{} : message_at(one.stream, sequence);
+      if (!message && message.error().code == errc::unreachable) return tl::unexpected{message.error()};
       if (message && *message)
         if (auto read = message_of(**message)) one.what = std::move(*read);
       streams_[kept_in].advisory_replies[one.id] = natsMsg_GetReply(x.get());
@@ -119,16 +127,19 @@ expected<void> nats_broker::keep_advisories(const std::string& kept_in, const st
   auto info = info_of(kept_in);
   if (!info && info.error().code != errc::not_found) return tl::unexpected{info.error()};
   if (info) {
-    const auto& there = *(*info)->Config;
+    auto& there = *(*info)->Config;
     if (there.SubjectsLen > 0 && !std::string_view{there.Subjects[0]}.starts_with(advisories_begin))
       return fail(errc::incompatible, "stream " + name + " in " + session_.server() +
                                         " is for something else than advisories: remove it, or choose another name");
     std::vector<std::string_view> kept{there.Subjects, there.Subjects + there.SubjectsLen};
     if (std::ranges::is_permutation(kept, subjects)) return {};
+    config = there; // replicas and the like are as they were
+    config.Subjects = words.data();
+    config.SubjectsLen = static_cast<int>(words.size());
   }
   auto status = info ? js_UpdateStream(nullptr, session_.context(), &config, &wait, &code)
                      : js_AddStream(nullptr, session_.context(), &config, &wait, &code);
-  if (status == NATS_OK || code == JSStreamNameExistErr) return {};
+  if (status == NATS_OK) return {};
   return session_.failed("keeping advisories in stream " + kept_in, status, code);
 }
 
