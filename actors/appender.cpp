@@ -71,6 +71,8 @@ void appender_state::recover() {
   next_event_ = range->next;
   derived_.emplace(context_, partition_);
   if (auto known = derived_->recover(); !known) throw std::runtime_error("the outputs' ends: " + known.error().message);
+  if (auto pruned = prune_set_aside(*context_->log, partition_); !pruned)
+    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
   if (!writes_events_) return become_ready();
   recover_events(*range);
   expect_windows();

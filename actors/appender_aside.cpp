@@ -21,8 +21,6 @@ template <class T> T must(expected<T> outcome, const char* what) {
 
 void appender_state::recover_events(const log_range& range) {
   auto& log = *context_->log;
-  if (auto pruned = prune_set_aside(log, partition_); !pruned)
-    log::warning(path_, "what was set aside and is gone cannot be forgotten: {}", pruned.error().message);
   letters_.emplace(context_, partition_);
   if (auto known = letters_->recover(); !known) throw std::runtime_error("dead letters: " + known.error().message);
   // A chunk may have held dead letters alone: their time counts as the log's.

@@ -4,6 +4,7 @@
 #include "messages/codec/msgpack.hpp"
 #include "runtime/log/log.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <stdexcept>
@@ -13,22 +14,17 @@ namespace finstream {
 
 namespace {
 constexpr auto pulse_every = std::chrono::milliseconds{500};
-constexpr const char* group = "ingest";
 constexpr std::size_t most_underway = 100;   // the others wait with the broker
 constexpr std::uint32_t most_deliveries = 5; // of a message: whoever took it crashed
 constexpr nanoseconds hand_on_again_after = 5 * second;
-constexpr nanoseconds claim_every = 10 * second, look_for_given_up_every = 5 * second;
+constexpr nanoseconds claim_every = 10 * second;
 constexpr nanoseconds forget_consumers_after = 3600 * second; // there is one for each start of this process
 constexpr std::uint64_t keep_messages = 1000;                 // for who wants to look
 } // namespace
 
-void letter_taker_state::prepare(node_context* context, letter_stream stream, bool is_shared,
-                                 std::map<std::string, std::uint16_t> of_log) {
+void letter_taker_state::prepare(node_context* context, letter_stream stream) {
   context_ = context;
   stream_ = std::move(stream);
-  is_shared_ = is_shared;
-  of_log_ = std::move(of_log);
-  given_up_in_ = stream_.name + ".given_up";
 }
 
 letter_taker_state::interface::behavior_type letter_taker_state::behavior() {
@@ -46,53 +42,49 @@ letter_taker_state::interface::behavior_type letter_taker_state::behavior() {
 
 void letter_taker_state::on_pulse() {
   self_->delayed_send(self_, pulse_every, verb::pulse_v);
-  auto done = look();
+  auto done = listen()
+                .and_then([this] { return acknowledge(); })
+                .and_then([this] { return keep(); })
+                .and_then([this] { return claim(); })
+                .and_then([this] { return take(); });
   context_->metrics->set_aside_requests().set(static_cast<double>(underway_.size()));
   listens_ = done.has_value();
   if (!done && !std::exchange(said_not_to_listen_, true))
-    log::warning(letters_path, "what others cannot get past cannot be heard of: {}", done.error().message);
+    log::warning(letters_path, "what other processes ask to set aside cannot be heard: {}", done.error().message);
   if (done && std::exchange(said_not_to_listen_, false))
-    log::info(letters_path, "what others cannot get past is heard of again");
+    log::info(letters_path, "what other processes ask to set aside is heard again");
   for (auto& [key, x] : underway_)
     if (context_->time->monotonic() >= x.hand_on_at) hand_on(x);
 }
 
-expected<void> letter_taker_state::look() {
-  if (is_shared_) {
-    auto done = listen()
-                  .and_then([this] { return acknowledge(); })
-                  .and_then([this] { return keep(); })
-                  .and_then([this] { return claim(); })
-                  .and_then([this] { return take(); });
-    if (!done) return done;
-  }
-  return take_given_up();
-}
-
 expected<void> letter_taker_state::listen() {
   if (listens_) return {};
-  return broker_->open_stream(stream_.name).and_then([this] { return broker_->ensure_group(stream_.name, group); });
+  return open_letters(*broker_, stream_).and_then([this](const stream_ends&) {
+    return broker_->ensure_group(stream_.name, letter_group);
+  });
 }
 
 expected<void> letter_taker_state::take() {
   if (underway_.size() >= most_underway) return {};
-  auto taken = broker_->take(stream_.name, group, stream_.me, most_underway - underway_.size(), 0);
+  auto taken = broker_->take(stream_.name, letter_group, stream_.me, most_underway - underway_.size(), 0);
   if (!taken) return tl::unexpected{taken.error()};
-  for (auto& x : *taken) on_message(x);
+  for (auto& x : *taken)
+    if (auto read = on_message(x); !read) return read;
   return {};
 }
 
 expected<void> letter_taker_state::claim() {
   auto now = context_->time->monotonic();
   if (now < claim_at_) return {};
-  auto stale = broker_->claim_stale(stream_.name, group, stream_.me, most_underway);
+  auto stale = broker_->claim_stale(stream_.name, letter_group, stream_.me, most_underway);
   if (!stale) return tl::unexpected{stale.error()};
-  for (auto& x : stale->messages) on_message(x);
+  for (auto& x : stale->messages)
+    if (auto read = on_message(x); !read) return read;
   if (stale->lost > 0)
     log::warning(letters_path,
                  "{} requests were removed from stream {} before they were dealt with; they are made again",
                  stale->lost, stream_.name);
-  auto forgotten = broker_->forget_idle_consumers(stream_.name, group, forget_consumers_after);
+  auto forgotten = broker_->forget_idle_consumers(stream_.name, letter_group, forget_consumers_after);
   if (!forgotten) return tl::unexpected{forgotten.error()};
   auto ends = broker_->ends(stream_.name);
   if (!ends) return tl::unexpected{ends.error()};
@@ -107,59 +99,51 @@ expected<void> letter_taker_state::claim() {
 expected<void> letter_taker_state::keep() {
   std::vector<message_number> numbers;
   for (auto& [key, x] : underway_) numbers.insert(numbers.end(), x.numbers.begin(), x.numbers.end());
-  return numbers.empty() ? expected<void>{} : broker_->keep(stream_.name, group, stream_.me, numbers);
+  return numbers.empty() ? expected<void>{} : broker_->keep(stream_.name, letter_group, stream_.me, numbers);
 }
 
 expected<void> letter_taker_state::acknowledge() {
   if (done_.empty()) return {};
-  auto said = broker_->acknowledge(stream_.name, group, done_);
+  auto said = broker_->acknowledge(stream_.name, letter_group, done_);
   if (said) done_.clear();
   return said;
 }
 
-expected<void> letter_taker_state::take_given_up() {
-  if (!forgettable_.empty()) {
-    if (auto done = broker_->forget_given_up(given_up_in_, forgettable_); !done) return done;
-    forgettable_.clear();
-  }
-  auto now = context_->time->monotonic();
-  if (now < look_for_given_up_at_ || underway_.size() >= most_underway) return {};
-  std::vector<std::string> streams;
-  for (auto& [stream, partition] : of_log_) streams.push_back(stream);
-  auto found = broker_->given_up(given_up_in_, streams, most_underway - underway_.size());
-  if (!found) return tl::unexpected{found.error()};
-  for (auto& x : *found) {
-    auto& in = begin(letter_about(x));
-    in.given_up.insert(x.id);
-    hand_on(in);
-  }
-  look_for_given_up_at_ = now + look_for_given_up_every;
+expected<void> letter_taker_state::on_message(const taken_message& x) {
+  if (x.what.log_id != stream_.log_id) return of_another_log(stream_);
+  auto asked = read(x);
+  if (!asked) return tl::unexpected{asked.error()};
+  auto& in = underway_[(*asked)->key];
+  in.what = *asked;
+  in.numbers.insert(x.what.number);
+  hand_on(in);
   return {};
 }
 
-void letter_taker_state::on_message(const taken_message& x) {
-  auto& in = begin(read(x));
-  in.numbers.insert(x.what.number);
-  hand_on(in);
-}
-
-letter_taker_state::request& letter_taker_state::begin(const set_aside_ptr& what) {
-  auto& out = underway_[what->key];
-  out.what = what;
-  return out;
-}
-
-// What is asked for; or a letter about the message itself, where it cannot be met.
-set_aside_ptr letter_taker_state::read(const taken_message& x) const {
-  if (x.deliveries > most_deliveries)
-    return letter_about(x, errc::not_acknowledged,
-                        fmt::format("it was handed out {} times and not dealt with", x.deliveries - 1));
-  if (x.what.log_id != stream_.log_id) return letter_about(x, errc::incompatible, "it is about another log");
+// What is asked for; or a letter about the message itself, where it cannot be met. Errors: those of the log.
+expected<set_aside_ptr> letter_taker_state::read(const taken_message& x) const {
   auto asked = set_aside_request_from_msgpack(x.what.body);
   if (!asked) return letter_about(x, asked.error().code, asked.error().message);
-  if (asked->partition >= context_->config->partitions || asked->key.empty())
-    return letter_about(x, errc::corrupt_record, "it is about a partition that there is not, or nothing");
+  auto possible = is_possible(*asked);
+  if (!possible) return tl::unexpected{possible.error()};
+  if (!*possible) return letter_about(x, errc::invalid_argument, "it does not name what its letter is about");
+  auto known = is_set_aside(*context_->log, *asked); // a message that is handed out again was dealt with, mostly
+  if (!known) return tl::unexpected{known.error()};
+  if (!*known && x.deliveries > most_deliveries)
+    return letter_about(x, errc::not_acknowledged,
+                        fmt::format("it was handed out {} times and not dealt with", x.deliveries - 1));
+  auto& bytes = asked->letter.bytes;
+  bytes.resize(std::min(bytes.size(), context_->config->limits.dead_letter_bytes));
   return std::make_shared<const set_aside_request>(std::move(*asked));
+}
+
+// A request comes from outside this process: nothing may be set aside by it that is not what its letter says.
+expected<bool> letter_taker_state::is_possible(const set_aside_request& what) const {
+  if (what.partition >= context_->config->partitions || !is_sound(what)) return false;
+  if (!what.from) return true;
+  auto kept = context_->log->range(topic::events, what.partition);
+  if (!kept) return tl::unexpected{kept.error()};
+  return what.letter.cause_offset >= kept->head && what.letter.cause_offset < kept->next;
 }
 
 set_aside_ptr letter_taker_state::letter_about(const taken_message& x, errc code, const std::string& why) const {
@@ -169,35 +153,7 @@ set_aside_ptr letter_taker_state::letter_about(const taken_message& x, errc code
   out.reason =
     fmt::format("request {} in stream {} to set something aside cannot be met: {}", number, stream_.name, why);
   out.attempts = x.deliveries;
-  return letter_of(0, stream_.name, number, std::move(out), x.what.body);
-}
-
-set_aside_ptr letter_taker_state::letter_about(const given_up_message& x) const {
-  auto what = x.what ? fmt::format("message {}.{}", x.what->number.transaction, x.what->number.part)
-                     : std::string{"a message that is no longer there"};
-  dead_letter out;
-  out.code = errc::not_acknowledged;
-  out.reason =
-    fmt::format("consumer group {} of stream {} was handed {} {} times and did not acknowledge it: it is not "
-                "handed to it any more",
-                x.group, x.stream, what, x.deliveries);
-  out.attempts = x.deliveries;
-  auto at = of_log_.find(x.stream);
-  return letter_of(at == of_log_.end() ? 0 : at->second, given_up_in_, x.id, std::move(out),
-                   x.what ? std::string_view{x.what->body} : std::string_view{});
-}
-
-set_aside_ptr letter_taker_state::letter_of(std::uint16_t partition, const std::string& stream,
-                                            const std::string& message, dead_letter what, std::string_view body) const {
-  auto out = std::make_shared<set_aside_request>();
-  out->key = set_aside_key(partition, stream, message);
-  out->partition = partition;
-  out->letter = std::move(what);
-  out->letter.seen_ts = context_->time->now();
-  out->letter.bytes = std::string{body.substr(0, context_->config->limits.dead_letter_bytes)};
-  out->letter.stage = "broker";
-  out->letter.config_hash = context_->config_hash;
-  return out;
+  return letter_about_message(*context_, 0, stream_.name, number, std::move(out), x.what.body);
 }
 
 void letter_taker_state::hand_on(request& x) {
@@ -211,7 +167,6 @@ void letter_taker_state::on_set_aside(const std::string& key) {
   auto at = underway_.find(key);
   if (at == underway_.end()) return;
   done_.insert(done_.end(), at->second.numbers.begin(), at->second.numbers.end());
-  forgettable_.insert(forgettable_.end(), at->second.given_up.begin(), at->second.given_up.end());
   underway_.erase(at);
 }
 

@@ -1,12 +1,8 @@
-// LETTER TAKER: in the process that writes dead letters, it has set aside what others cannot get past.
-//
-// The other processes that share the log ask by messages in a stream of the broker (letter_sender.hpp). Those are
+// LETTER TAKER: in the process that writes dead letters, it has set aside what the other processes that share the log
+// cannot get past. They ask by messages in a stream of the broker (letter_sender.hpp). Those are
 // handed out to the consumer group `ingest`, and each is acknowledged when its letter is in the log, or refused for
 // good. One that is taken by a process which is then killed is claimed by its successor. One that cannot be read, or
 // that was handed out again and again, becomes a letter itself: nothing goes round for ever.
-//
-// Other programs that read the log's streams in groups of their own may give up on a message. Where the broker tells,
-// that becomes a letter, too.
 #pragma once
 
 #include "actors/context.hpp"
@@ -27,51 +23,39 @@ struct letter_taker_state {
   static constexpr const char* name = "letter_taker";
 
   explicit letter_taker_state(actor_of<letter_taker_state>* self) : self_{self} {}
-  // Of what is asked for only if the log is shared; `of_log`: its streams, and the partition of each.
-  void prepare(node_context* context, letter_stream stream, bool is_shared,
-               std::map<std::string, std::uint16_t> of_log);
+  void prepare(node_context* context, letter_stream stream);
   interface::behavior_type behavior();
 
 private:
   struct request {
     set_aside_ptr what;
     std::set<message_number> numbers; // of the messages that ask for it
-    std::set<std::string> given_up;   // or what was given up on
     nanoseconds hand_on_at = 0;       // once more; its appender may have crashed
   };
 
   void on_pulse();
   void on_set_aside(const std::string& key);
-  expected<void> look();
   expected<void> listen();
   expected<void> take();
   expected<void> claim(); // what was handed to a process that is gone; and what is long dealt with is dropped
   expected<void> keep();
   expected<void> acknowledge();
-  expected<void> take_given_up();
-  void on_message(const taken_message& x);
-  set_aside_ptr read(const taken_message& x) const;
+  expected<void> on_message(const taken_message& x);
+  expected<set_aside_ptr> read(const taken_message& x) const;
+  expected<bool> is_possible(const set_aside_request& what) const;
   set_aside_ptr letter_about(const taken_message& x, errc code, const std::string& why) const;
-  set_aside_ptr letter_about(const given_up_message& x) const;
-  set_aside_ptr letter_of(std::uint16_t partition, const std::string& stream, const std::string& message,
-                          dead_letter what, std::string_view body) const;
-  request& begin(const set_aside_ptr& what);
   void hand_on(request& x);
   status_report status() const;
 
   actor_of<letter_taker_state>* self_;
   node_context* context_ = nullptr;
   letter_stream stream_;
-  bool is_shared_ = false;
-  std::map<std::string, std::uint16_t> of_log_;
-  std::string given_up_in_; // the stream in which the broker writes down what is given up on
   std::unique_ptr<broker> broker_;
   bool listens_ = false;
   bool said_not_to_listen_ = false;
-  nanoseconds claim_at_ = 0, look_for_given_up_at_ = 0;
+  nanoseconds claim_at_ = 0;
   std::map<std::string, request> underway_; // by key
   std::vector<message_number> done_;        // and not acknowledged yet
-  std::vector<std::string> forgettable_;    // of what was given up on
 };
 
 } // namespace finstream

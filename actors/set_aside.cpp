@@ -1,5 +1,6 @@
 #include "actors/set_aside.hpp"
 
+#include "actors/log_entries.hpp"
 #include "messages/codec/event_codec.hpp"
 #include "messages/codec/msgpack.hpp"
 #include "messages/planted.hpp"
@@ -37,6 +38,7 @@ template <class Number> bool read_number(std::string_view text, Number& out, int
 
 // "store/postgres/bars/0/000000000000126f"; nothing where it is of another make.
 std::optional<stored_row> stored_row_of(std::string_view key) {
+  if (!key.starts_with("store/")) return std::nullopt;
   std::vector<std::string_view> parts;
   for (std::size_t begin = 0; begin <= key.size();) {
     auto end = std::min(key.find('/', begin), key.size());
@@ -113,6 +115,17 @@ table_write set_aside_write(const set_aside_request& what, std::uint64_t letter)
   return {set_aside_table, what.key, std::move(value)};
 }
 
+bool is_sound(const set_aside_request& what) {
+  auto& letter = what.letter;
+  if (what.from) {
+    return what.key == set_aside_key(what.partition, letter.cause_offset) && letter.stage == to_string(*what.from) &&
+           letter.cause_topic == to_string(topic::events);
+  }
+  auto row = stored_row_of(what.key);
+  return row && row->partition == what.partition && row->offset == letter.cause_offset &&
+         letter.stage == "store/" + row->store && letter.cause_topic == to_string(row->where);
+}
+
 std::string place_of(const set_aside_request& what) {
   auto& letter = what.letter;
   return letter.cause_topic.empty() ? what.key
@@ -123,6 +136,26 @@ expected<bool> is_set_aside(const bus& log, const set_aside_request& what) {
   auto known = log.get(set_aside_table, what.key);
   if (!known) return tl::unexpected{known.error()};
   return *known && (*known)->front() <= set_aside_write(what, 0).value->front(); // by this stage, or one before it
+}
+
+expected<bool> is_dealt_with(const bus& log, const set_aside_request& what) {
+  if (!what.from) return false;
+  auto until = log.get(stage_table, dealt_with_key(what.partition));
+  if (!until) return tl::unexpected{until.error()};
+  return *until && what.letter.cause_offset < offset_from_text(**until);
+}
+
+set_aside_ptr letter_about_message(const node_context& context, std::uint16_t partition, const std::string& stream,
+                                   const std::string& message, dead_letter what, std::string_view body) {
+  auto out = std::make_shared<set_aside_request>();
+  out->key = set_aside_key(partition, stream, message);
+  out->partition = partition;
+  out->letter = std::move(what);
+  out->letter.seen_ts = context.time->now();
+  out->letter.bytes = std::string{body.substr(0, context.config->limits.dead_letter_bytes)};
+  out->letter.stage = "broker";
+  out->letter.config_hash = context.config_hash;
+  return out;
 }
 
 aside_setter find_aside_setter(const node_context& context, std::uint16_t partition) {
@@ -139,23 +172,27 @@ expected<void> prune_set_aside(bus& log, std::uint16_t partition) {
   auto forget = [&](std::string key) { tx.writes.push_back({set_aside_table, std::move(key), std::nullopt}); };
   for (auto& [offset, from] : records->all())
     if (offset < kept->head) forget(set_aside_key(partition, offset));
-  std::optional<failure> failed;
-  auto scanned = log.scan(set_aside_table, "store/", end_of("store/"), [&](std::string_view key, std::string_view) {
-    auto row = stored_row_of(key);
-    if (!row || row->partition != partition) return true;
-    auto position = log.committed(row->store, row->where, partition);
-    if (!position) return failed = position.error(), false;
-    if (*position && row->offset < **position) forget(std::string{key});
-    return true;
-  });
-  if (failed || !scanned) return tl::unexpected{failed ? *failed : scanned.error()};
   auto letters = log.range(topic::dead_letters, partition);
   if (!letters) return tl::unexpected{letters.error()};
-  auto prefix = messages_prefix(partition);
-  scanned = log.scan(set_aside_table, prefix, end_of(prefix), [&](std::string_view key, std::string_view value) {
+  auto is_kept = [&](std::string_view value) {
     byte_reader in{value};
     in.number(); // the stage
-    if (in.number() < letters->head) forget(std::string{key});
+    return in.number() >= letters->head;
+  };
+  std::optional<failure> failed;
+  auto scanned =
+    log.scan(set_aside_table, "store/", end_of("store/"), [&](std::string_view key, std::string_view value) {
+      auto row = stored_row_of(key);
+      if (!row || row->partition != partition) return true;
+      auto position = log.committed(row->store, row->where, partition);
+      if (!position) return failed = position.error(), false;
+      if (!is_kept(value) || (*position && row->offset < **position)) forget(std::string{key});
+      return true;
+    });
+  if (failed || !scanned) return tl::unexpected{failed ? *failed : scanned.error()};
+  auto prefix = messages_prefix(partition);
+  scanned = log.scan(set_aside_table, prefix, end_of(prefix), [&](std::string_view key, std::string_view value) {
+    if (!is_kept(value)) forget(std::string{key});
     return true;
   });
   if (!scanned) return tl::unexpected{scanned.error()};

@@ -38,15 +38,24 @@ std::string set_aside_key(const std::string& store, topic where, std::uint16_t p
 // Of a message of a broker's stream.
 std::string set_aside_key(std::uint16_t partition, const std::string& stream, const std::string& message);
 table_write set_aside_write(const set_aside_request& what, std::uint64_t letter);
+// Whether it asks for what its letter is about: a request may come from another process.
+bool is_sound(const set_aside_request& what);
 std::string place_of(const set_aside_request& what); // "events/0/57"; of what is not in the log its key
 expected<bool> is_set_aside(const bus& log, const set_aside_request& what);
+
+// Whether the log has, as far as it is here, what the record it is about gave: then it cannot be left out any more.
+expected<bool> is_dealt_with(const bus& log, const set_aside_request& what);
+// The letter about a message of a broker's stream, which is nowhere in the log; of it stage "broker".
+set_aside_ptr letter_about_message(const node_context& context, std::uint16_t partition, const std::string& stream,
+                                   const std::string& message, dead_letter what, std::string_view body);
 
 // Who is to be asked to set aside something of a partition; null: it has crashed, and is there again soon.
 aside_setter find_aside_setter(const node_context& context, std::uint16_t partition);
 inline constexpr const char* letters_path = "/letters"; // of the one who asks another process, or is asked by others
 
-// Forgets what nobody will meet again: records that are trimmed, rows that their store has come past, and messages of
-// which the letter is no longer kept. For the partition's writer. Errors: those of the log.
+// Forgets what nobody will meet again: records that are trimmed, rows that their store has come past, and rows and
+// messages of which the letter is no longer kept. Each copy of a log is for its own process to prune. Errors: those of
+// the log.
 expected<void> prune_set_aside(bus& log, std::uint16_t partition);
 
 // The record at which `what` happened, with its bytes as far as they are kept; the letter's time is that of the last

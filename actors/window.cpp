@@ -86,6 +86,8 @@ void window_state::set_poison_aside() {
   if (!poison) return;
   auto request =
     poison_letter(*context_->log, partition_, *poison, config.limits.dead_letter_bytes, context_->config_hash);
+  if (!request && (request.error().code == errc::not_found || request.error().code == errc::trimmed))
+    return context_->figures->crashes.forget(partition_); // the partition was another process's in between
   if (!request) throw std::runtime_error("the record to set aside: " + request.error().message);
   setting_aside_ = std::make_shared<const set_aside_request>(std::move(*request));
   send_set_aside();

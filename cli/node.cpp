@@ -119,19 +119,13 @@ supervised_child postgres_child(node_context* context) {
     }};
 }
 
-supervised_child work_child(node_context* context, work_sharing sharing) {
+// On a thread of its own: it may wait for the broker.
+template <class State, class Given>
+supervised_child detached_child(const std::string& id, node_context* context, Given given) {
   auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
-  return {{"work", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
-            return caf::actor_cast<caf::actor>(spawn_metered<work_keeper_state, caf::detached>(
-              system, *context->where, path, [=](work_keeper_state& state) { state.prepare(context, sharing); }));
-          }};
-}
-
-template <class State, class... Given> supervised_child letters_child(node_context* context, Given... given) {
-  auto patience = context->config->supervisor.stop_timeout_ms * millisecond;
-  return {{"letters", restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
+  return {{id, restart_kind::permanent, patience}, [=](caf::actor_system& system, const std::string& path) {
             return caf::actor_cast<caf::actor>(spawn_metered<State, caf::detached>(
-              system, *context->where, path, [=](State& state) { state.prepare(context, given...); }));
+              system, *context->where, path, [=](State& state) { state.prepare(context, given); }));
           }};
 }
 
@@ -253,6 +247,20 @@ letter_stream node::letters() const {
           name_among_processes()};
 }
 
+given_up_source node::given_up() const {
+  auto link = link_of(config_);
+  given_up_source out{[bus = config_.bus] { return open_broker(bus); }, link.events_stream + ".given_up", {}};
+  for (auto id : journals_of(link)) out.of_log[stream_of(link, id)] = id.partition;
+  return out;
+}
+
+// Of brokers where a consumer may give up on a message.
+bool node::hears_what_is_given_up() const {
+  if (on_broker_ == nullptr || !has(role::ingest)) return false;
+  auto there = open_broker(config_.bus);
+  return there && (*there)->capabilities().limits_deliveries;
+}
+
 void node::spawn_tree() {
   auto& s = config_.scheduler;
   auto threads = s.threads > 0 ? static_cast<std::size_t>(s.threads)
@@ -293,16 +301,13 @@ void node::spawn_tree() {
        return caf::actor_cast<caf::actor>(spawn_metered<job_keeper_state, caf::detached>(
          system, *context->where, path, [=](job_keeper_state& state) { state.prepare(context); }));
      }});
-  if (on_broker_ != nullptr && has(role::ingest)) {
-    std::map<std::string, std::uint16_t> streams;
-    auto link = link_of(config_);
-    for (auto id : journals_of(link)) streams[stream_of(link, id)] = id.partition;
-    plan.children.push_back(letters_child<letter_taker_state>(context, letters(), roles_.has_value(), streams));
-  } else if (on_broker_ != nullptr) {
-    plan.children.push_back(letters_child<letter_sender_state>(context, letters()));
-  }
+  if (roles_)
+    plan.children.push_back(has(role::ingest) ? detached_child<letter_taker_state>("letters", context, letters())
+                                              : detached_child<letter_sender_state>("letters", context, letters()));
+  if (hears_what_is_given_up())
+    plan.children.push_back(detached_child<given_up_taker_state>("given_up", context, given_up()));
   if (context->duties.outputs && context->duties.claims_partitions)
-    plan.children.push_back(work_child(context, sharing()));
+    plan.children.push_back(detached_child<work_keeper_state>("work", context, sharing()));
   // A partition ends when its actors have crashed as often as they may. Trying that many times again at this level too
   // would take the node a thousand crashes to say that something is wrong.
   plan.children.push_back(branch(context, "partitions", std::move(partitions), 0));

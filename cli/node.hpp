@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/given_up_taker.hpp"
 #include "actors/hub.hpp"
 #include "actors/letter_sender.hpp"
 #include "actors/model_asker.hpp"
@@ -51,6 +52,8 @@ private:
   std::string name_among_processes() const;
   work_sharing sharing() const;
   letter_stream letters() const;
+  given_up_source given_up() const;
+  bool hears_what_is_given_up() const;
   void spawn_tree();
   void measure_process();
   void measure_consumers();

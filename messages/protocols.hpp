@@ -134,9 +134,14 @@ using letter_sender_actor = caf::typed_actor<
   // INTERNAL: look whether it is.
   caf::reacts_to<verb::pulse>>::extend_with<aside_setter>::extend_with<managed>;
 
-// Sets aside what other processes ask for, and what others who read the log's streams cannot get past.
+// Sets aside what other processes ask for.
 using letter_taker_actor = caf::typed_actor<
   // INTERNAL: look for requests.
+  caf::reacts_to<verb::pulse>>::extend_with<set_aside_listener>::extend_with<managed>;
+
+// Sets aside what other programs that read the log's streams have given up on.
+using given_up_taker_actor = caf::typed_actor<
+  // INTERNAL: ask the broker what that is.
   caf::reacts_to<verb::pulse>>::extend_with<set_aside_listener>::extend_with<managed>;
 
 // One client's WebSocket.

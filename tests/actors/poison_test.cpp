@@ -276,9 +276,8 @@ CAF_TEST(where letters are for another process to write the partition stands unt
       ingest.appender = ingest.start_appender();
     } while (ingest.has_ended("appender"));
     ingest.feed = ingest.listen();
-    spawn_metered<letter_taker_state>(ingest.system(), ingest.where, letters_path, [&](letter_taker_state& x) {
-      x.prepare(&ingest.context, stream("ingest"), true, {});
-    });
+    spawn_metered<letter_taker_state>(ingest.system(), ingest.where, letters_path,
+                                      [&](letter_taker_state& x) { x.prepare(&ingest.context, stream("ingest")); });
     spawn_metered<letter_sender_state>(w.system(), w.where, letters_path,
                                        [&](letter_sender_state& x) { x.prepare(&w.context, stream("worker")); });
     for (int i = 0; i < 3; ++i) w.pass(second), ingest.pass(second);

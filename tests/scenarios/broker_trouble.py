@@ -255,7 +255,7 @@ def away_at_start(programs):
 def given_up(programs):
     """What a consumer of somebody else's gives up on becomes a dead letter, with its bytes; also what it gave up on while no
     node was running."""
-    stream, kept_in = "finstream=events", "finstream=letters=given_up"
+    stream, kept_in = "finstream=events", "finstream=events=given_up"
     with tempfile.TemporaryDirectory() as directory, Nats(directory) as server:
         settings = on("nats", server.url)
         settings["bus"]["broker"]["framing"] = "event"

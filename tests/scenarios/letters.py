@@ -70,7 +70,7 @@ def poison(programs):
         wait_for(lambda: node.metric_sum("finstream_set_aside_total") == 3, "three records set aside")
         said = node.log_bytes().decode()
         for stage, offset in offsets.items():
-            check(f"set aside events/0/{offset}: the {stage} stage crashed 3 times" in said, f"{stage} is not said:\n{node.log_tail()}")
+            check(f"set aside events/1/{offset}: the {stage} stage crashed 3 times" in said, f"{stage} is not said:\n{node.log_tail()}")
         node.wait_finished()
         node.kill()
         node.start()  # and it stays set aside
