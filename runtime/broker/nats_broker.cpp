@@ -79,6 +79,9 @@ expected<void> nats_broker::check_stream(const std::string& stream, const jsStre
   if (config.Storage != js_FileStorage) return refuse("is not kept in files");
   if (config.Retention != js_LimitsPolicy) return refuse("drops messages when they are acknowledged");
   if (config.NoAck) return refuse("does not acknowledge what it is sent");
+  if (config.MaxAge > 0) return refuse("drops messages by their age");
+  bool has_limit = config.MaxMsgs > 0 || config.MaxBytes > 0 || config.MaxMsgsPerSubject > 0;
+  if (has_limit && config.Discard == js_DiscardOld) return refuse("drops its oldest messages at its limit");
   return {};
 }
 

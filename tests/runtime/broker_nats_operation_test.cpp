@@ -138,6 +138,9 @@ CAF_TEST(a stream that is set up otherwise is refused) {
     [](jsStreamConfig& x) { x.Storage = js_MemoryStorage; },
     [](jsStreamConfig& x) { x.Retention = js_WorkQueuePolicy; },
     [](jsStreamConfig& x) { x.NoAck = true; },
+    [](jsStreamConfig& x) { x.MaxAge = 60 * second; },
+    [](jsStreamConfig& x) { x.MaxMsgs = 1000; },
+    [](jsStreamConfig& x) { x.MaxBytes = 1 << 20; },
     [](jsStreamConfig& x) {
       static const char* subjects[] = {"finstream.other", "more"};
       x.Subjects = subjects, x.SubjectsLen = 2;
