@@ -75,6 +75,7 @@ expected<examination> examine(const std::string& directory) {
     out.log->check_rows([&](auto table, auto key, auto value) { return out.judge->judge(table, key, value); });
     out.log->check_positions();
     out.found.partitions = out.judge->partitions();
+    out.found.is_on_broker = out.judge->is_on_broker();
     out.judge->conclude(*out.log);
     run_again(out);
   } else {
@@ -224,7 +225,7 @@ expected<std::string> repair_once(examination& x) {
     return write_current(directory).map(
       [](const std::string& name) { return "CURRENT was written anew: it names " + name; });
   // What is made anew here would be in no stream.
-  if (x.judge->is_on_broker() && (x.found.needs(remedy::new_list) || x.found.needs(remedy::rebuild)))
+  if (x.found.is_for_the_broker())
     return fail(
       errc::incompatible,
       fmt::format("nothing was changed: the log of {} is on a broker. Move the directory away, and the node makes "

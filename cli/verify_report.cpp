@@ -179,8 +179,10 @@ void print_verdict(const verdict& x) {
   }
   if (told != nullptr) fmt::print("    what to do: {}\n", told);
   if (x.untold != 0) fmt::print("  and {} more\n", x.untold);
-  fmt::print("{}; {}\n", counted(x.damage.size() + x.untold, "finding"),
-             x.needs(remedy::none) ? "not all of it can be mended here" : "`finstream verify --repair` mends it");
+  auto outlook = x.needs(remedy::none)   ? "not all of it can be mended here"
+                 : x.is_for_the_broker() ? "the log is on a broker: move the directory away, and the node makes it anew"
+                                         : "`finstream verify --repair` mends it";
+  fmt::print("{}; {}\n", counted(x.damage.size() + x.untold, "finding"), outlook);
 }
 
 void print_verdict_json(const verdict& x) {
@@ -197,7 +199,8 @@ void print_verdict_json(const verdict& x) {
   for (auto& d : x.damage) {
     if (out.back() != '[') out += ',';
     auto words = explain(d);
-    out += fmt::format(R"({{"kind":"{}","repairable":{})", name_of(d.is), remedy_for(d) != remedy::none);
+    out += fmt::format(R"({{"kind":"{}","repairable":{})", name_of(d.is),
+                       remedy_for(d) != remedy::none && !x.is_for_the_broker());
     for (auto [name, text] :
          {std::pair{"where", safe(d, d.where)}, std::pair{"why", safe(d, d.why)},
           std::pair{"means", std::string{words.meaning}}, std::pair{"do", std::string{words.action}}}) {

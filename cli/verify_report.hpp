@@ -28,9 +28,11 @@ struct verdict {
   std::optional<replay_outcome> replayed; // nothing: the stages were not run,
   std::string not_replayed;               // for this reason
   int partitions = 1;
+  bool is_on_broker = false; // the log is: what is derived would be in no stream if it were made anew here
 
   bool is_sound() const { return damage.empty(); }
   bool needs(remedy x) const;
+  bool is_for_the_broker() const { return is_on_broker && (needs(remedy::new_list) || needs(remedy::rebuild)); }
 };
 
 void print_verdict(const verdict& x);

@@ -210,6 +210,9 @@ def outputs_before_their_events(b):
     b.write("wrong-last-bar")(b.data)
     text = b.node.tool("verify", expect=1)
     check(" 1 differences" in text and "the store differs" in text, f"a wrong bar is not found where outputs are ahead:\n{text}")
+    check("the log is on a broker: move the directory away" in text, f"what to do with a copy is not said:\n{text}")
+    b.node.tool("verify", "--repair", expect=1)
+    check(" 1 differences" in b.node.tool("verify", expect=1), "a copy is repaired")
     print("ok  outputs before their events: damage to a log of its own, and not to a copy, whose rows are compared all the same")
 
 
