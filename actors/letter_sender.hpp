@@ -52,7 +52,7 @@ private:
 
   void on_request(const set_aside_ptr& what, const set_aside_listener& from);
   void on_pulse();
-  // Listeners are told of what is set aside, or never will be; the others that it is time to ask for are answered.
+  // Tells the listeners of what is set aside, or never will be. Answers what it is time to ask for.
   expected<std::vector<request*>> look_after();
   expected<void> ask(std::vector<request*> due);
   expected<void> publish(const std::vector<request*>& due, stream_ends ends);
