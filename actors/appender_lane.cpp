@@ -1,4 +1,4 @@
-// The appender's part in a backfill: events of the past, and what was healed by them.
+// The appender's part in a backfill: events of the past, what was healed by them, and windows that change hands.
 #include "actors/appender.hpp"
 
 namespace finstream {
@@ -18,6 +18,8 @@ bool appender_state::write(past& x) {
   if (x.what->events)
     add(events_record(partition_, log_ts, *x.what->events, record_kind::backfill))->events = x.what->events;
   if (!x.what->healed.empty()) add(healed_record(partition_, log_ts, x.what->healed))->healed = x.what->healed;
+  if (auto& taken = x.what->taken_over; !taken.windows.empty())
+    add(taken_over_record(partition_, log_ts, taken))->taken_over = taken;
   for (auto& letter : x.what->dead_letters)
     tx.appends.push_back(dead_letter_record(topic::dead_letters, partition_, log_ts, letter));
   for (auto& [key, value] : x.what->owed) tx.writes.push_back({owed_table, key, value});

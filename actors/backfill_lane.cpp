@@ -244,7 +244,10 @@ void backfill_state::heal() {
   for (std::size_t p = 0; p < healers_.size(); ++p) {
     auto made = healers_[p].heal();
     if (!made) throw std::runtime_error("healing bars: " + made.error().message);
-    if (!made->writes()) continue;
+    if (!made->writes()) {
+      healers_[p].on_healed(*made, 0);
+      continue;
+    }
     auto part = made->part;
     hand_over(static_cast<std::uint16_t>(p), std::move(part), [this, p, x = std::move(*made)](std::uint64_t next) {
       healers_[p].on_healed(x, next);

@@ -11,6 +11,7 @@ namespace finstream {
 namespace {
 constexpr std::size_t windows_of_piece = 2000;          // what is healed at once: about a mebibyte of results
 constexpr std::size_t most_gathered_events = 2'000'000; // in memory for that, at 72 bytes each
+constexpr std::size_t most_taken_over = 20'000;         // at once: about a mebibyte of names
 } // namespace
 
 expected<void> healer::recover() {
@@ -77,12 +78,12 @@ lane_part healer::part_of(const intake& x, std::vector<dead_letter> letters) con
   out.events = x.fresh;
   out.dead_letters = std::move(letters);
   for (auto& window : x.touched)
-    if (!owed_.contains(window)) out.owed.push_back(owed_write(partition_, window, {}));
+    if (!owed_.contains(window)) out.owed.push_back(owed_write(partition_, window));
   return out;
 }
 
 void healer::on_taken(const intake& x, std::uint64_t next) {
-  for (auto& window : x.touched) owed_[window].is_looked_at = false;
+  for (auto& window : x.touched) owed_[window].looked_at.reset();
   if (x.touched.empty()) return;
   taken_next_ = next;
   is_done_ = false;
@@ -115,12 +116,20 @@ expected<bool> healer::read_checkpoint() {
   return true;
 }
 
-// A window that the live stages cannot change any more is healed for good. One that they may come to yet, of a source
-// with nothing open, is healed for now: it stays owed.
-bool healer::can_heal(const window_name& x, bool& for_good) const {
-  auto settled = stage_->settled(x.provider);
-  for_good = settled.until != earliest && x.end() <= settled.until;
-  return for_good || (settled.at_rest && checkpoint_at_ >= taken_next_);
+// The stages have a beginning of their own for a source that was never live once they have seen its backfill, and the
+// names of source sets may have changed before.
+healer::hold healer::hold_of(const window_name& x) const {
+  auto now = stage_->settled(x.provider);
+  auto is_seen = checkpoint_at_ >= taken_next_;
+  if (now.until != earliest && x.end() <= now.until) return hold::settled;
+  if (stage_->withheld(x)) return hold::taken;
+  if (is_seen && !stage_->knows(x.provider)) return hold::settled;
+  return is_seen && now.at_rest ? hold::rests : hold::live;
+}
+
+bool healer::is_due(const window_name& x, const owed_window& state) const {
+  auto held = hold_of(x);
+  return held == hold::settled || (held == hold::taken && state.looked_at != stage_->withheld(x));
 }
 
 // A window of an interval that is no longer made is only let go.
@@ -137,14 +146,18 @@ healer::piece healer::choose(std::size_t most_windows) const {
   piece out;
   auto& intervals = stage_->rules().intervals;
   for (auto& [window, state] : owed_) {
-    auto for_good = false;
-    if (!can_heal(window, for_good) || (state.is_looked_at && !for_good)) continue;
-    if (out.windows.size() == most_windows) {
-      out.is_all = false;
-      break;
-    }
+    if (!is_due(window, state)) continue;
+    if (out.windows.size() == most_windows) break;
     out.add(window, std::find(intervals.begin(), intervals.end(), window.interval) != intervals.end());
   }
+  return out;
+}
+
+healing healer::take_over() const {
+  healing out;
+  auto& windows = out.part.taken_over.windows;
+  for (auto& [window, state] : owed_)
+    if (windows.size() < most_taken_over && hold_of(window) == hold::rests) windows.push_back(window);
   return out;
 }
 
@@ -163,7 +176,8 @@ expected<bool> healer::gather(piece& what, gathered_events& events, const intake
       std::set<window_name> late;
       touch(late, rules, (*batch.keys)[row.key], row);
       for (auto& window : late)
-        if (what.times.covers(window.start, window.end())) what.windows.insert(window);
+        if (what.times.covers(window.start, window.end()))
+          (posted != nullptr || hold_of(window) >= hold::taken ? what.windows : what.put_off).insert(window);
     }
   };
   auto visited = spans_.visit(what.times, [&](const log_entry& entry) { use(*entry.events, entry.offset); });
@@ -174,7 +188,8 @@ expected<bool> healer::gather(piece& what, gathered_events& events, const intake
 }
 
 expected<healing> healer::heal() {
-  if (owed_.empty()) return is_done_ = true, healing{};
+  is_done_ = owed_.empty();
+  if (is_done_) return healing{};
   auto there = read_checkpoint();
   if (!there) return tl::unexpected{there.error()};
   auto dealt_with = log_.get(stage_table, dealt_with_key(partition_));
@@ -183,7 +198,12 @@ expected<healing> healer::heal() {
   if (!*there || !*dealt_with || offset_from_text(**dealt_with) < healed_next_) return healing{};
   for (auto most = windows_of_piece;; most /= 2) {
     auto what = choose(most);
-    if (what.windows.empty()) return is_done_ = checkpoint_at_ >= taken_next_, healing{};
+    if (what.windows.empty()) {
+      if (checkpoint_at_ < std::max(taken_next_, taken_over_next_)) return healing{};
+      auto out = take_over();
+      is_done_ = !out.writes();
+      return out;
+    }
     auto followed = spans_.follow();
     if (!followed) return tl::unexpected{followed.error()};
     if (!*followed) return healing{};
@@ -198,42 +218,36 @@ expected<healing> healer::heal() {
     healing out;
     out.part.owed.push_back(owed_delete(partition_, window));
     out.finished.push_back(window);
-    out.is_all = false;
     return out;
   }
 }
 
 expected<healing> healer::make(const piece& what, const gathered_events& events) const {
   healing out;
-  out.is_all = what.is_all;
   std::map<window_name, bar> made;
   for (auto& x : events.bars(stage_->rules())) made.emplace(window_of(x), std::move(x));
   std::vector<bar> changed;
   for (auto& window : what.windows) {
-    auto at_owed = owed_.find(window);
-    auto state = at_owed == owed_.end() ? owed_window{} : at_owed->second;
-    auto for_good = false;
-    can_heal(window, for_good);
     if (auto at = made.find(window); at != made.end()) {
       auto published = published_bar(window);
       if (!published) return tl::unexpected{published.error()};
-      auto healed = *published && lacks_events(at->second, **published)
-                      ? std::nullopt
-                      : healed_bar(at->second, *published, state.revision);
+      auto healed =
+        *published && lacks_events(at->second, **published) ? std::nullopt : healed_bar(at->second, *published);
       if (healed) {
         ++(*published ? out.counts.bars_revised : out.counts.bars_new);
-        state.revision = healed->revision;
         changed.push_back(std::move(*healed));
       }
     }
-    state.is_looked_at = true;
-    if (!for_good) {
-      out.part.owed.push_back(owed_write(partition_, window, state));
-      out.kept.emplace_back(window, state);
-    } else if (at_owed != owed_.end()) {
+    if (hold_of(window) == hold::taken) {
+      out.kept.push_back({window, {stage_->withheld(window)}});
+    } else if (owed_.contains(window)) {
       out.part.owed.push_back(owed_delete(partition_, window));
       out.finished.push_back(window);
     }
+  }
+  for (auto& window : what.put_off) {
+    if (!owed_.contains(window)) out.part.owed.push_back(owed_write(partition_, window));
+    out.kept.push_back({window, {}});
   }
   for (auto& x : changed) out.part.healed.emplace_back(x);
   if (auto done = heal_features(changed, out); !done) return tl::unexpected{done.error()};
@@ -244,6 +258,7 @@ void healer::on_healed(const healing& x, std::uint64_t next) {
   for (auto& window : x.finished) owed_.erase(window);
   for (auto& [window, state] : x.kept) owed_[window] = state;
   if (!x.part.healed.empty()) healed_next_ = next;
+  if (!x.part.taken_over.windows.empty()) taken_over_next_ = next;
 }
 
 expected<healed_counts> healer::would_heal(const intake& x) {

@@ -1,10 +1,11 @@
 // One partition's past: which posted events are new to it, and what they change. It reads the log and the stores and
 // writes nothing: what is to be written is a lane_part, which the appender takes.
 //
-// Events go into the log first, and the windows they touch are owed. A window is healed when the live stages can no
-// longer say anything of it: then its bar is made again from all its events, and what differs from what was published
-// is published with a higher revision. How far the live stages are is read from their last checkpoint, which is written
-// together with all that they had made; so nothing is judged by what is only on its way.
+// Events go into the log first, and the windows they touch are owed. A window is healed when the live stages say
+// nothing of it any more: then its bar is made again from all its events, and what differs from what was published is
+// published with a higher revision. They are done with it when it is settled; or, for a source at rest may never go on,
+// when they have read in the log that it is taken over. How far they are is read from their last checkpoint, which is
+// written together with all that they had made; so nothing is judged by what is only on its way.
 #pragma once
 
 #include "actors/event_spans.hpp"
@@ -34,9 +35,8 @@ struct healing {
   healed_counts counts;
   std::vector<window_name> finished; // owed no longer
   std::vector<std::pair<window_name, owed_window>> kept;
-  bool is_all = true; // nothing else can be healed as things stand
 
-  bool writes() const { return !part.healed.empty() || !part.owed.empty(); }
+  bool writes() const { return !part.healed.empty() || !part.owed.empty() || !part.taken_over.windows.empty(); }
 };
 
 class healer {
@@ -53,7 +53,7 @@ public:
 
   // What can be healed now, a bounded piece of it. Nothing to write where there is nothing.
   expected<healing> heal();
-  void on_healed(const healing& x, std::uint64_t next);
+  void on_healed(const healing& x, std::uint64_t next); // `next`: as above, where anything was written
   // What these events would change, if their windows could be healed now; nothing is kept.
   expected<healed_counts> would_heal(const intake& x);
 
@@ -63,16 +63,25 @@ public:
 private:
   struct piece { // of the windows that are owed
     std::set<window_name> windows;
+    std::set<window_name> put_off; // that late events touch, and the live stages still have: they are owed from here on
     std::set<std::pair<std::string, std::string>> series; // source sets and symbols of the events in them
     stretches times;
-    bool is_all = true;
 
     void add(const window_name& x, bool is_made);
   };
 
+  enum class hold : std::uint8_t {
+    live,   // the live stages have a say in it
+    rests,  // they may come to it, and have nothing open
+    taken,  // the lane's, as long as it is not settled
+    settled // nobody comes to it any more
+  };
+
   expected<bool> read_checkpoint();
-  bool can_heal(const window_name& x, bool& for_good) const;
+  hold hold_of(const window_name& x) const;
+  bool is_due(const window_name& x, const owed_window& state) const;
   piece choose(std::size_t most_windows) const;
+  healing take_over() const;
   expected<bool> gather(piece& what, gathered_events& events, const intake* posted) const;
   expected<healing> make(const piece& what, const gathered_events& events) const;
   expected<std::optional<bar>> published_bar(const window_name& x) const;
@@ -86,8 +95,9 @@ private:
   std::optional<bar_stage> stage_; // as in the last checkpoint that was looked at
   std::optional<feature_rules> features_;
   std::optional<rule_book> signals_;
-  std::uint64_t checkpoint_at_ = 0;                // its offset
-  std::uint64_t taken_next_ = 0, healed_next_ = 0; // the log's end after the last that was written
+  std::uint64_t checkpoint_at_ = 0; // its offset
+  // The log's end after the last that was written: of events, of windows taken over, of what was healed.
+  std::uint64_t taken_next_ = 0, taken_over_next_ = 0, healed_next_ = 0;
   bool is_done_ = false;
 };
 

@@ -146,10 +146,11 @@ expected<logged_event> lineage_log::event_at(std::uint16_t partition, std::uint6
   auto& x = records->front();
   if (x.kind != record_kind::events && x.kind != record_kind::backfill)
     return fail(errc::not_found, name +
-                                   (x.kind == record_kind::clock    ? " is the passing of time"
-                                    : x.kind == record_kind::source ? " is what became of a source"
-                                    : x.kind == record_kind::healed ? " is what a backfill healed"
-                                                                    : " is a start of the node") +
+                                   (x.kind == record_kind::clock        ? " is the passing of time"
+                                    : x.kind == record_kind::source     ? " is what became of a source"
+                                    : x.kind == record_kind::healed     ? " is what a backfill healed"
+                                    : x.kind == record_kind::taken_over ? " is windows that a backfill took over"
+                                                                        : " is a start of the node") +
                                    ", and no event: try one beside it");
   auto batch = decode_events(x.payload);
   auto aside = aside_of(partition);

@@ -56,6 +56,12 @@ expected<log_entry_ptr> to_log_entry(record from) {
     out->healed = std::move(*items);
     break;
   }
+  case record_kind::taken_over: {
+    auto windows = taken_windows_from_msgpack(from.payload);
+    if (!windows) return at(windows.error());
+    out->taken_over = std::move(*windows);
+    break;
+  }
   case record_kind::clock: break;
   default: return at({errc::corrupt_record, "a record of this kind does not belong there"});
   }
@@ -105,6 +111,10 @@ new_record events_record(std::uint16_t partition, timestamp log_ts, const event_
 
 new_record healed_record(std::uint16_t partition, timestamp log_ts, const std::vector<derived>& items) {
   return {topic::events, partition, record_kind::healed, 1, log_ts, to_msgpack(items)};
+}
+
+new_record taken_over_record(std::uint16_t partition, timestamp log_ts, const taken_windows& what) {
+  return {topic::events, partition, record_kind::taken_over, 1, log_ts, to_msgpack(what)};
 }
 
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what) {

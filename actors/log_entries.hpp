@@ -19,6 +19,7 @@ std::vector<std::shared_ptr<derived_record>> to_records(std::vector<derived> ite
 new_record events_record(std::uint16_t partition, timestamp log_ts, const event_batch& batch,
                          record_kind kind = record_kind::events);
 new_record healed_record(std::uint16_t partition, timestamp log_ts, const std::vector<derived>& items);
+new_record taken_over_record(std::uint16_t partition, timestamp log_ts, const taken_windows& what);
 new_record source_record(std::uint16_t partition, timestamp log_ts, const source_event& what);
 new_record answers_record(std::uint16_t partition, timestamp log_ts, const answers& what);
 // The lines of events of which the first is at `first_offset`.

@@ -20,10 +20,9 @@ std::string owed_key(std::uint16_t partition, const window_name& x) {
 
 } // namespace
 
-std::pair<std::string, std::optional<std::string>> owed_write(std::uint16_t partition, const window_name& which,
-                                                              const owed_window& x) {
+std::pair<std::string, std::optional<std::string>> owed_write(std::uint16_t partition, const window_name& which) {
   std::string value;
-  byte_writer{value}.number(x.revision ? std::uint64_t{*x.revision} + 1 : 0);
+  byte_writer{value}.number(0);
   return {owed_key(partition, which), std::move(value)};
 }
 
@@ -41,11 +40,9 @@ expected<owed_windows> load_owed(const bus& log, std::uint16_t partition) {
     window_name x;
     x.start.ns = name.signed_number(), x.interval = name.signed_number();
     x.provider = name.text(), x.symbol = name.text();
-    auto revision = rest.number();
-    owed_window state;
-    if (revision != 0) state.revision = static_cast<std::uint32_t>(revision - 1);
+    rest.number(); // in earlier versions its revision
     readable = name.done() && rest.done();
-    out.emplace(std::move(x), state);
+    out.emplace(std::move(x), owed_window{});
     return readable;
   });
   if (!scanned) return tl::unexpected{scanned.error()};

@@ -15,15 +15,13 @@ namespace finstream {
 inline constexpr const char* owed_table = "backfill";
 
 struct owed_window {
-  // The highest that the lane has given to it. Of a window that the live stage may come to yet, whose bar would begin
-  // again from 0.
-  std::optional<std::uint32_t> revision;
-  bool is_looked_at = false; // since the lane began: while nothing touches it, there is nothing to do. Not stored
+  // Of one that was taken over: it was looked at when so many bars of it had been withheld. Until there are more, or
+  // the lane's own events touch it, there is nothing to do. Not stored.
+  std::optional<std::uint64_t> looked_at;
 };
 using owed_windows = std::map<window_name, owed_window>;
 
-std::pair<std::string, std::optional<std::string>> owed_write(std::uint16_t partition, const window_name& which,
-                                                              const owed_window& x);
+std::pair<std::string, std::optional<std::string>> owed_write(std::uint16_t partition, const window_name& which);
 std::pair<std::string, std::optional<std::string>> owed_delete(std::uint16_t partition, const window_name& which);
 // Errors: io_failure, corrupt_record.
 expected<owed_windows> load_owed(const bus& log, std::uint16_t partition);

@@ -91,6 +91,7 @@ expected<stage_step> window_stage::apply(const log_entry& entry) {
   // What a model said is no event, but time has passed when it did.
   if (kind == record_kind::clock || kind == record_kind::answers) stage_->on_clock(entry.log_ts);
   if (kind == record_kind::backfill) stage_->on_backfill(*entry.events);
+  if (kind == record_kind::taken_over) stage_->on_taken_over(entry.taken_over);
   step.answered = entry.answered;
   auto output = stage_->take_output();
   step.bars = std::move(output.records);

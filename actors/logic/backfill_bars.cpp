@@ -125,14 +125,12 @@ bool say_the_same(const bar& a, const bar& b) {
 
 } // namespace
 
-std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published,
-                              std::optional<std::uint32_t> revision) {
+std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published) {
   if (published && say_the_same(made, *published)) return std::nullopt;
   auto out = made;
   out.flags = backfilled | (published ? published->flags : 0);
   out.coverage = published ? published->coverage : decimal{};
-  if (published) revision = std::max(revision.value_or(0), published->revision);
-  out.revision = revision ? *revision + 1 : 0;
+  out.revision = published ? published->revision + 1 : 0;
   out.state = out.revision == 0 ? bar_state::final_bar : bar_state::revised;
   out.reason = "backfill";
   return out;

@@ -5,7 +5,6 @@
 
 #include "actors/logic/bar_stage.hpp"
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,16 +15,6 @@
 
 namespace finstream {
 
-// One window of a series of bars. Ordered by time, so that neighbours are healed together.
-struct window_name {
-  timestamp start;
-  nanoseconds interval = 0;
-  std::string provider; // or the source set's name
-  std::string symbol;
-
-  timestamp end() const { return start + interval; }
-  friend auto operator<=>(const window_name&, const window_name&) = default;
-};
 window_name window_of(const bar& x);
 
 // The source set's name, or the provider's own where it is in none.
@@ -72,11 +61,9 @@ private:
   std::vector<placed_row> rows_;
 };
 
-// The bar to be published in the place of `published`; nothing where that says the same already. `revision` is the
-// highest that was given to this window so far, if any was. Flags and coverage say how it was when it was live: of a
-// window that nobody saw live, nothing was covered.
-std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published,
-                              std::optional<std::uint32_t> revision);
+// The bar to be published in the place of `published`; nothing where that says the same already. Flags and coverage
+// say how it was when it was live: of a window that nobody saw live, nothing was covered.
+std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published);
 // Whether the published bar has events that the one made again lacks: then it cannot be made again.
 bool lacks_events(const bar& made, const bar& published);
 

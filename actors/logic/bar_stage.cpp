@@ -117,6 +117,7 @@ void bar_stage::change_rules(const bar_rules& rules) {
       heir.first_seen = set.first_seen == never ? never : std::max(set.first_seen, set.accept_from);
       heir.holes = set.holes;
       heir.unknown_since = set.unknown_since;
+      heir.taken = set.taken;
       for (std::size_t i = 0; i < rules.intervals.size(); ++i)
         for (std::size_t j = 0; j < rules_.intervals.size(); ++j)
           if (rules.intervals[i] == rules_.intervals[j]) heir.said_until[i] = set.said_until[j];
@@ -230,6 +231,7 @@ void bar_stage::follow_watermark(set_state& set, timestamp watermark) {
   set.accept_from = limit;
   std::erase_if(set.holes, [&](auto& h) { return h.to < limit - rules_.intervals.back() - rules_.revise_for; });
   forget_closed(set);
+  forget_taken(set);
 }
 
 // All its sources are idle: a window closes once log time has passed its end by the time-out, counted in the source's

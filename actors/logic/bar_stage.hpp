@@ -15,6 +15,7 @@
 #include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
+#include "messages/event/window_name.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -71,6 +72,8 @@ public:
   // Events of the past, which others make bars of. A source that has sent nothing else is taken to be as far as they
   // go: what they are in is not made a second time.
   void on_backfill(const event_batch& batch);
+  // Others make the bars of these windows from here on, whatever comes to them: those of a source that has none open.
+  void on_taken_over(const taken_windows& what);
   // These rules hold from here on. They are in the log, so that a replay needs nothing but the log. Where intervals or
   // sets of sources have changed, everything open is closed.
   void on_rules(const bar_rules& rules);
@@ -89,7 +92,10 @@ public:
     timestamp until = earliest;
     bool at_rest = true;
   };
-  settlement settled(const std::string& set_name) const;
+  settlement settled(const std::string& set_name) const; // nothing is known of it: {earliest, false}
+  bool knows(const std::string& set_name) const;
+  // How many bars it has withheld of a window that was taken over; nothing if it was not, or is settled.
+  std::optional<std::uint64_t> withheld(const window_name& x) const;
 
   std::string save() const;
   // Errors: corrupt_record, incompatible (written by a newer version).
@@ -138,6 +144,7 @@ private:
     std::vector<open_ends> longer_open;                            // by interval
     std::map<std::int64_t, std::vector<window_place>> closed_ends; // end -> closed windows that are kept
     timestamp revisable_from = earliest; // what was closed before this is not kept, whatever the rules say now
+    std::map<window_name, std::uint64_t> taken = {}; // that were taken over, until they are settled -> bars withheld
   };
   // What an event's key number means here.
   struct target {
@@ -175,8 +182,7 @@ private:
   static void lose_sight(set_state& set);
   static void see_again(set_state& set, timestamp from);
   static void note_hole(set_state& set, timestamp from, timestamp to);
-  void emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval,
-            std::uint32_t revision = 0);
+  void emit(set_state& set, const series& of, const bar_builder& x, nanoseconds interval, std::uint32_t revision = 0);
   void judge_coverage(const set_state& set, bar& x) const;
   void merge_up(set_state& set, std::uint32_t index, const bar_builder& child);
   std::vector<std::uint32_t> in_name_order(std::vector<std::uint32_t> indices);
@@ -189,6 +195,10 @@ private:
   window_list& windows_at(window_place where);
   void keep(set_state& set, window_place where, const bar_builder& x);
   void forget_closed(set_state& set);
+  const set_state* find_set_named(const std::string& name) const;
+  settlement settled(const set_state& set) const;
+  void forget_taken(set_state& set) const;
+  static bool withhold(set_state& set, const bar& x);
   void publish_revisions();
 
   bar_rules rules_;

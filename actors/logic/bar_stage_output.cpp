@@ -12,7 +12,7 @@ constexpr timestamp never{std::numeric_limits<std::int64_t>::max()};
 constexpr std::size_t most_holes = 1000;
 } // namespace
 
-void bar_stage::emit(const set_state& set, const series& of, const bar_builder& x, nanoseconds interval,
+void bar_stage::emit(set_state& set, const series& of, const bar_builder& x, nanoseconds interval,
                      std::uint32_t revision) {
   if (!x.fits()) {
     market_event lost;
@@ -39,7 +39,7 @@ void bar_stage::emit(const set_state& set, const series& of, const bar_builder& 
   out.config_hash = rules_.config_hash;
   if (revision != 0) out.revision = revision, out.state = bar_state::revised, out.reason = "late events";
   judge_coverage(set, out);
-  output_.records.emplace_back(std::move(out));
+  if (!withhold(set, out)) output_.records.emplace_back(std::move(out));
 }
 
 // The share of the window that no hole covers. The time before the source was first seen is a hole too.

@@ -8,6 +8,7 @@ namespace finstream {
 
 namespace {
 constexpr std::uint64_t state_version = 2;
+constexpr std::uint64_t state_version_taken = 3; // the same, and windows that were taken over: written where some were
 constexpr std::uint64_t rules_version = 2;
 constexpr nanoseconds longest_span = 366 * 86'400 * second; // of an interval, a lateness, a time-out
 } // namespace
@@ -120,7 +121,8 @@ std::int32_t bar_stage::make_series(std::uint32_t set, std::string symbol) {
 std::string bar_stage::save() const {
   std::string bytes;
   byte_writer out{bytes};
-  out.number(state_version);
+  auto has_taken = std::any_of(sets_.begin(), sets_.end(), [](auto& set) { return !set.taken.empty(); });
+  out.number(has_taken ? state_version_taken : state_version);
   out.text(rules_.save());
   out.number(events_);
   out.number(sets_.size());
@@ -132,6 +134,12 @@ std::string bar_stage::save() const {
     for (auto t : set.said_until) out.signed_number(t.ns);
     out.number(set.holes.size());
     for (auto& h : set.holes) out.signed_number(h.from.ns), out.signed_number(h.to.ns);
+    if (!has_taken) continue;
+    out.number(set.taken.size());
+    for (auto& [window, withheld] : set.taken) {
+      out.signed_number(window.start.ns), out.signed_number(window.interval), out.text(window.symbol);
+      out.number(withheld);
+    }
   }
   out.number(providers_of_feed_.size());
   for (auto& [feed, providers] : providers_of_feed_) {
@@ -158,7 +166,9 @@ std::string bar_stage::save() const {
 expected<bar_stage> bar_stage::load(std::string_view bytes) {
   byte_reader in{bytes};
   auto bad = [](const char* why) { return fail(errc::corrupt_record, std::string{"the checkpoint "} + why); };
-  if (in.number() != state_version) return fail(errc::incompatible, "the checkpoint was written by another version");
+  auto version = in.number();
+  if (version != state_version && version != state_version_taken)
+    return fail(errc::incompatible, "the checkpoint was written by another version");
   auto rules = bar_rules::load(in.text());
   if (!rules) return tl::unexpected{rules.error()};
   bar_stage out{std::move(*rules)};
@@ -172,6 +182,12 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
     for (auto& t : set.said_until) t.ns = in.signed_number();
     set.holes.resize(in.count(2));
     for (auto& h : set.holes) h.from.ns = in.signed_number(), h.to.ns = in.signed_number();
+    if (version == state_version) continue;
+    for (auto k = in.count(4); k != 0 && in.good(); --k) {
+      window_name window{{}, 0, set.name, {}};
+      window.start.ns = in.signed_number(), window.interval = in.signed_number(), window.symbol = in.text();
+      set.taken[std::move(window)] = in.number();
+    }
   }
   for (auto n = in.count(2); n != 0 && in.good(); --n) {
     auto& providers = out.providers_of_feed_[std::string{in.text()}];

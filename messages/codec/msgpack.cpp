@@ -177,6 +177,7 @@ std::string to_msgpack(const signal& x) { return pack_one(x); }
 std::string to_msgpack(const stage_rules& x) { return pack_one(x); }
 std::string to_msgpack(const answers& x) { return pack_one(x); }
 std::string to_msgpack(const set_aside_request& x) { return pack_one(x); }
+std::string to_msgpack(const taken_windows& x) { return pack_one(x); }
 
 expected<bar> bar_from_msgpack(std::string_view bytes) { return unpack_one<bar>(bytes, "bar"); }
 expected<dead_letter> dead_letter_from_msgpack(std::string_view bytes) {
@@ -193,6 +194,9 @@ expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes) {
   return unpack_one<stage_rules>(bytes, "start of the node");
 }
 expected<answers> answers_from_msgpack(std::string_view bytes) { return unpack_one<answers>(bytes, "model's answer"); }
+expected<taken_windows> taken_windows_from_msgpack(std::string_view bytes) {
+  return unpack_one<taken_windows>(bytes, "list of windows taken over");
+}
 expected<set_aside_request> set_aside_request_from_msgpack(std::string_view bytes) {
   auto out = unpack_one<set_aside_request>(bytes, "request to set something aside");
   if (out && out->from && *out->from > line_stage::inference)

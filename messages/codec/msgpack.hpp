@@ -7,6 +7,7 @@
 #include "messages/event/dead_letter.hpp"
 #include "messages/event/derived.hpp"
 #include "messages/event/source_event.hpp"
+#include "messages/event/window_name.hpp"
 
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ std::string to_msgpack(const signal& x);
 std::string to_msgpack(const stage_rules& x);
 std::string to_msgpack(const answers& x);
 std::string to_msgpack(const set_aside_request& x);
+std::string to_msgpack(const taken_windows& x);
 
 // Any bytes are safe to decode. Errors: corrupt_record.
 expected<bar> bar_from_msgpack(std::string_view bytes);
@@ -32,6 +34,7 @@ expected<signal> signal_from_msgpack(std::string_view bytes);
 expected<stage_rules> stage_rules_from_msgpack(std::string_view bytes);
 expected<answers> answers_from_msgpack(std::string_view bytes);
 expected<set_aside_request> set_aside_request_from_msgpack(std::string_view bytes);
+expected<taken_windows> taken_windows_from_msgpack(std::string_view bytes);
 
 // A record of a derived topic: what one step of a stage gave, in order.
 std::string to_msgpack(const std::vector<derived>& xs);

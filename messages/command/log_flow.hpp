@@ -8,6 +8,7 @@
 #include "messages/event/derived.hpp"
 #include "messages/event/market_event.hpp"
 #include "messages/event/source_event.hpp"
+#include "messages/event/window_name.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,7 @@ using chunk_part_ptr = std::shared_ptr<const chunk_part>;
 struct lane_part {
   batch_ptr events;            // or null: those that are new
   std::vector<derived> healed; // bars, features and signals that follow from events written before
+  taken_windows taken_over;    // from here on the lane alone publishes bars of them
   // Windows that are to be healed yet, by key; nothing: no longer.
   std::vector<std::pair<std::string, std::optional<std::string>>> owed;
   std::vector<dead_letter> dead_letters;
@@ -52,6 +54,7 @@ struct log_entry {
   stage_rules rules;           // record_kind::start, rules
   answers_ptr answered;        // record_kind::answers
   std::vector<derived> healed; // record_kind::healed
+  taken_windows taken_over;    // record_kind::taken_over
 
   std::uint64_t next() const { return offset + count; }
 };

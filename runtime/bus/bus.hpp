@@ -59,6 +59,7 @@ enum class record_kind : std::uint8_t {
   healed = 10,     // what the backfill lane made of them: as `outputs`, passed on by the stages as it is
   lines = 11,      // messages/codec/raw_lines.hpp
   entry = 12,      // of a journal: journal.hpp
+  taken_over = 13, // windows that the backfill lane takes over from the live stages: taken_windows, msgpack
 };
 
 enum class durability : std::uint8_t {

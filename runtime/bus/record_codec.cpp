@@ -24,7 +24,7 @@ std::uint64_t checksum_of(std::string_view key, std::string_view header, std::st
 
 bool is_known(std::uint8_t kind) {
   return kind >= static_cast<std::uint8_t>(record_kind::events) &&
-         kind <= static_cast<std::uint8_t>(record_kind::entry);
+         kind <= static_cast<std::uint8_t>(record_kind::taken_over);
 }
 
 } // namespace

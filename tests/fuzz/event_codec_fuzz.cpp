@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)dead_letter_from_msgpack(bytes);
   (void)source_event_from_msgpack(bytes);
   (void)set_aside_request_from_msgpack(bytes);
+  (void)taken_windows_from_msgpack(bytes);
   (void)bar_rules::load(bytes);
   (void)bar_stage::load(bytes);
   return 0;

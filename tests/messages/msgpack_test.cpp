@@ -142,6 +142,8 @@ CAF_TEST(every message is read back as it was) {
     set_aside_request h{any_text(random), static_cast<std::uint16_t>(random()), b, std::nullopt};
     if (i % 2 == 0) h.from = static_cast<line_stage>(random() % 3);
     CAF_CHECK(set_aside_request_from_msgpack(to_msgpack(h)) == h);
+    taken_windows j{{{a.start, a.interval, any_text(random), any_text(random)}, {a.end, 1, {}, {}}}};
+    CAF_CHECK(taken_windows_from_msgpack(to_msgpack(j)) == j);
   }
 }
 
