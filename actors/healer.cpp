@@ -1,6 +1,7 @@
 #include "actors/healer.hpp"
 
 #include "messages/codec/msgpack.hpp"
+#include "messages/planted.hpp"
 #include "runtime/log/log.hpp"
 #include "runtime/store/bar_store.hpp"
 
@@ -124,7 +125,8 @@ healer::hold healer::hold_of(const window_name& x) const {
   if (now.until != earliest && x.end() <= now.until) return hold::settled;
   if (stage_->withheld(x)) return hold::taken;
   if (is_seen && !stage_->knows(x.provider)) return hold::settled;
-  return is_seen && now.at_rest ? hold::rests : hold::live;
+  if (!is_seen || !now.at_rest) return hold::live;
+  return planted(fault::rest_is_taken_for_the_end) ? hold::settled : hold::rests;
 }
 
 bool healer::is_due(const window_name& x, const owed_window& state) const {

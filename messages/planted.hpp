@@ -32,6 +32,7 @@ enum class fault : std::uint8_t {
   full_buffer_takes_more,
   broker_goes_first,
   forgotten_is_not_sent_again,
+  rest_is_taken_for_the_end,
 };
 
 #ifdef FINSTREAM_PLANTED_FAULTS

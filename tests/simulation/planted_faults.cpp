@@ -32,9 +32,9 @@ constexpr const char* names[] = {"none",
                                  "outputs_go_first",
                                  "full_buffer_takes_more",
                                  "broker_goes_first",
-                                 "forgotten_is_not_sent_again"};
-static_assert(std::size(names) == static_cast<std::size_t>(fault::forgotten_is_not_sent_again) + 1,
-              "each has its name");
+                                 "forgotten_is_not_sent_again",
+                                 "rest_is_taken_for_the_end"};
+static_assert(std::size(names) == static_cast<std::size_t>(fault::rest_is_taken_for_the_end) + 1, "each has its name");
 fault the_fault = fault::none; // set before any thread is there
 } // namespace
 

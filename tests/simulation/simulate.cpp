@@ -26,7 +26,7 @@ struct options {
 };
 
 struct summary {
-  std::uint64_t seeds = 0, steps = 0, events = 0, with_broker = 0, failed = 0;
+  std::uint64_t seeds = 0, steps = 0, events = 0, with_broker = 0, with_past = 0, failed = 0;
 };
 
 thread_local std::uint64_t seed_at_work = 0;
@@ -45,7 +45,7 @@ int usage(const char* why) {
              "[--verbose]{}\n"
              "  --seed N       the first seed (1)           --seeds COUNT  how many, one after the other (1)\n"
              "  --steps M      of each run (150)            --threads T    as many runs at a time (one a core)\n"
-             "  --past         the past is posted to the backfill lane, too\n"
+             "  --past         events of the past come to each seed, and not to one in three\n"
              "  --broker       the log of each seed is on a broker, and not of one in three\n"
              "  --twice        each seed twice: its history must be the same, bit for bit\n"
              "  --verbose      what the node says, on standard error\n",
@@ -75,6 +75,7 @@ summary run_all(const options& o) {
       std::lock_guard guard{mutex};
       ++all.seeds, all.steps += run.steps, all.events += run.events;
       if (run.with_broker) ++all.with_broker;
+      if (run.with_past) ++all.with_past;
       if (run.broken) ++all.failed;
       if (run.broken || o.seeds == 1) tell(run, seed, o);
     }
@@ -133,7 +134,7 @@ int main(int count, char** arguments) {
   log::stop();
   std::signal(SIGABRT, say_the_seed);
   auto all = run_all(o);
-  fmt::print("{} seeds ({} with a broker), {} steps, {} events: {} failed\n", all.seeds, all.with_broker, all.steps,
-             all.events, all.failed);
+  fmt::print("{} seeds ({} with a broker, {} with a past), {} steps, {} events: {} failed\n", all.seeds,
+             all.with_broker, all.with_past, all.steps, all.events, all.failed);
   return all.failed == 0 ? 0 : 1;
 }

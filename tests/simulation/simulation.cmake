@@ -12,7 +12,7 @@ target_link_libraries(simulate PRIVATE finstream_simulation)
 
 # A program's own objects come before a library's of the same names.
 set(_with_faults actors/appender actors/appender_aside actors/appender_lane actors/derived_writer actors/ingestor
-    actors/ingestor_process actors/passing_stage actors/set_aside actors/window runtime/bus/brokered_bus
+    actors/healer actors/ingestor_process actors/passing_stage actors/set_aside actors/window runtime/bus/brokered_bus
     runtime/bus/brokered_open runtime/bus/journal_copy runtime/bus/journal_writer runtime/bus/shipper)
 list(TRANSFORM _with_faults REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/\\1.cpp")
 add_executable(simulate_planted simulation/simulate.cpp simulation/planted_faults.cpp ${_with_faults})

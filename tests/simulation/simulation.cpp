@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t steps_told = 30;
 constexpr std::uint64_t check_every = 20;   // steps: a replay costs more the longer the log is
 constexpr std::uint64_t brokers_of = 3;     // so many seeds one has its log on a broker
+constexpr std::uint64_t pasts_of = 3;       // so many seeds one has events of the past posted
 constexpr std::uint64_t most_pending = 100; // of what one appender has yet to write
 constexpr nanoseconds most_time_to_drain = 300 * second;
 constexpr int most_starts_when_healed = 3; // a node that gave up just then, and one more whose records still crash
@@ -18,9 +19,12 @@ constexpr int most_starts_when_healed = 3; // a node that gave up just then, and
 
 simulation::simulation(std::uint64_t seed, scope what) : seed_{seed}, chance_{seed} {
   choose_settings();
-  // Drawn apart, so that a seed without a broker is what it is without those who have one.
-  if (what.broker || chance{~seed}.one_in(brokers_of)) choose_broker();
-  choose_operations(what.past);
+  // Drawn apart, so that a seed without them is what it is without those who have them.
+  chance apart{~seed};
+  auto has_broker = apart.one_in(brokers_of);
+  has_past_ = apart.one_in(pasts_of) || what.past;
+  if (has_broker || what.broker) choose_broker();
+  choose_operations();
 }
 
 void simulation::choose_settings() {
@@ -63,7 +67,7 @@ void simulation::choose_settings() {
 }
 
 // Of what may go wrong each seed has some, so that they are met alone, together, and without the others' noise.
-void simulation::choose_operations(bool past) {
+void simulation::choose_operations() {
   using self = simulation;
   operations_ = {{"things happen", 30, &self::things_happen},
                  {"feeds print", 40, &self::feeds_print},
@@ -85,7 +89,7 @@ void simulation::choose_operations(bool past) {
                                   {"a record is poisoned", 1, &self::record_is_poisoned}};
   for (auto& x : troubles)
     if (chance_.one_in(2)) operations_.push_back(x);
-  if (past) operations_.push_back({"some past is found", 3, &self::past_is_found});
+  if (has_past_) operations_.push_back({"some past is found", 3, &self::past_is_found});
   if (broker_) choose_broker_troubles();
   operations_.push_back({"the disk has room", 5, &self::disk_has_room});
   operations_.push_back({"the disk gets better", 5, &self::disk_gets_better});
@@ -113,7 +117,7 @@ outcome simulation::run(std::uint64_t steps) {
   out.broken = broken_;
   out.last_steps.assign(last_steps_.begin(), last_steps_.end());
   out.steps = step_, out.events = ledger_->events(), out.hash = disk_->history_hash();
-  out.with_broker = broker_ != nullptr;
+  out.with_broker = broker_ != nullptr, out.with_past = has_past_;
   if (broker_) out.hash ^= broker_->history_hash();
   return out;
 }

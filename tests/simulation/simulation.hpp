@@ -20,11 +20,11 @@ struct outcome {
   std::optional<std::string> broken; // the rule, with its place; nothing: all held
   std::vector<std::string> last_steps;
   std::uint64_t steps = 0, events = 0, hash = 0;
-  bool with_broker = false;
+  bool with_broker = false, with_past = false;
 };
 
 struct scope {
-  bool past = false;   // events of the past are posted to the backfill lane, too
+  bool past = false;   // events of the past are posted to the backfill lane; else in one seed of three
   bool broker = false; // the log is on a broker; else that of one seed in three is
 };
 
@@ -42,7 +42,7 @@ private:
 
   void choose_settings();
   void choose_broker();
-  void choose_operations(bool past);
+  void choose_operations();
   void choose_broker_troubles();
   void start_node();
   bus& open_log();
@@ -100,6 +100,7 @@ private:
   std::unique_ptr<simulated_disk> disk_;
   std::unique_ptr<ledger> ledger_;
   std::unique_ptr<simulated_archive> past_;
+  bool has_past_ = false;
   broker_link_options link_options_;
   std::unique_ptr<simulated_broker> broker_; // null: the log is the disk's alone
   std::unique_ptr<journal_book> book_;
