@@ -59,11 +59,7 @@ expected<receipt> brokered_bus::write(transaction tx) {
     return fail(errc::invalid_argument,
                 fmt::format("append to partition {}: this log has {}", (*id)->partition, options_.partitions));
   auto blocks = encode_blocks(tx, recovery().epoch, options_.packed);
-  std::uint64_t bytes = 0, records = blocks.size();
-  for (auto& x : blocks) bytes += x.size();
-  auto done = follower_->write(**id, std::move(tx), std::move(blocks));
-  if (done) count(records, bytes);
-  return done;
+  return follower_->write(**id, std::move(tx), std::move(blocks));
 }
 
 expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
@@ -87,7 +83,6 @@ expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   for (auto& x : blocks) tx.appends.push_back(buffer_record(id, *mine.last_ts, std::move(x)));
   auto done = local_->write(std::move(tx));
   if (!done) return done;
-  count(blocks.size(), bytes);
   auto number = done->offsets.back() + 1;
   done->offsets.resize(appends);
   shipper_->written(id, number, bytes, events);
@@ -95,11 +90,6 @@ expected<receipt> brokered_bus::write_here(journal_id id, transaction tx) {
   auto is_there = shipper_->wait_for(id, number, options_.acknowledge_timeout_ms * millisecond);
   done->level = is_there ? durability::broker : durability::buffered;
   return done;
-}
-
-void brokered_bus::count(std::uint64_t records, std::uint64_t bytes) {
-  buffered_bytes_ += bytes;
-  buffered_records_ += records;
 }
 
 expected<void> brokered_bus::check_room(std::size_t bytes) const {
@@ -127,13 +117,6 @@ expected<void> brokered_bus::health() const {
   if (auto well = follower_->state(); !well) return well;
   if (is_full_) return no_room(shipper_->unsent_bytes());
   return local_->health();
-}
-
-bus_statistics brokered_bus::statistics() const {
-  auto out = local_->statistics();
-  out.bytes_appended -= buffered_bytes_;
-  out.records_appended -= buffered_records_;
-  return out;
 }
 
 buffer_state brokered_bus::buffer() const { return shipper_->buffer(); }

@@ -112,8 +112,7 @@ public:
   }
   expected<void> sync() override; // and waits for the broker, if it is up, for as long as a write does
   expected<void> health() const override;
-  bus_statistics
-  statistics() const override; // what is appended to the buffers is not counted, what is written there is
+  bus_statistics statistics() const override { return local_->statistics(); }
   bus_capabilities capabilities() const override { return {driver_, true, local_->capabilities().durable}; }
   const recovery_report& recovery() const override { return local_->recovery(); }
 
@@ -134,7 +133,6 @@ private:
 
   expected<receipt> write_here(journal_id id, transaction tx);
   expected<void> check_room(std::size_t bytes) const;
-  void count(std::uint64_t records, std::uint64_t bytes);
   tl::unexpected<failure> no_room(std::uint64_t unsent) const;
 
   const std::unique_ptr<bus> local_;
@@ -142,7 +140,6 @@ private:
   const broker_link_options options_;
   const char* driver_;
   std::map<journal_id, std::unique_ptr<journal>> journals_;
-  std::atomic<std::uint64_t> buffered_bytes_{0}, buffered_records_{0};
   std::atomic<bool> is_full_{false}; // there was no room for the last write
   std::unique_ptr<shipper> shipper_;
   std::unique_ptr<follower> follower_;

@@ -69,6 +69,16 @@ expected<void> check_append(const new_record& x) {
 
 } // namespace
 
+given given_by(const transaction& tx) {
+  given out;
+  for (const auto& x : tx.appends) {
+    if (x.where == topic::events_buffer || x.where == topic::outputs_buffer) continue;
+    ++out.records;
+    out.bytes += x.payload.size();
+  }
+  return out;
+}
+
 expected<void> check_shape(const transaction& tx) {
   for (const auto& x : tx.appends)
     if (auto sound = check_append(x); !sound) return sound;

@@ -63,8 +63,9 @@ expected<receipt> embedded_bus::write(transaction tx) {
     x->next.store(x->planned_next, std::memory_order_release);
     witness_->promise_next(x->witness_slot, x->planned_next);
   }
-  bytes_appended_.fetch_add(payload_bytes, std::memory_order_relaxed);
-  records_appended_.fetch_add(tx.appends.size(), std::memory_order_relaxed);
+  auto counted = given_by(tx);
+  bytes_appended_.fetch_add(counted.bytes, std::memory_order_relaxed);
+  records_appended_.fetch_add(counted.records, std::memory_order_relaxed);
   if (!write_options_.disableWAL) bytes_logged_.fetch_add(batch.GetDataSize(), std::memory_order_relaxed);
   if (write_options_.sync) syncs_.fetch_add(1, std::memory_order_relaxed);
   if (options_.level == durability::interval) keeper_->written();

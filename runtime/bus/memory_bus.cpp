@@ -45,6 +45,9 @@ public:
     auto offsets = plan(tx);
     if (!offsets) return tl::unexpected(offsets.error());
     for (std::size_t i = 0; i < tx.appends.size(); ++i) append(tx.appends[i], (*offsets)[i]);
+    auto counted = given_by(tx);
+    statistics_.bytes_appended += counted.bytes;
+    statistics_.records_appended += counted.records;
     for (auto& x : tx.writes) {
       auto& table = tables_[x.table];
       if (x.value)
@@ -181,8 +184,6 @@ private:
     to.records.push_back({offset, x.log_ts, record_codec::encode({key.data(), key.size()}, x)});
     to.next = offset + x.count;
     to.last_ts = x.log_ts;
-    statistics_.bytes_appended += x.payload.size();
-    ++statistics_.records_appended;
   }
 
   mutable std::shared_mutex mutex_; // over everything below

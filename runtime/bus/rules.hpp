@@ -13,6 +13,12 @@ std::optional<topic> parse_topic(std::string_view name);
 // "events/0" back into its parts.
 std::optional<std::pair<topic, std::uint16_t>> parse_place(std::string_view name);
 
+// What a transaction gives to the log; the entries of a buffer are the same once more, and do not count.
+struct given {
+  std::uint64_t records = 0, bytes = 0; // of payloads
+};
+given given_by(const transaction& tx);
+
 // What can be seen of a transaction without looking at the log. Errors: invalid_argument.
 expected<void> check_shape(const transaction& tx);
 expected<void> check_order(const new_record& next, timestamp previous);

@@ -85,6 +85,11 @@ CAF_TEST(what one process writes all have) {
     CAF_CHECK(must(log->committed("window", topic::events, 0)) == std::optional<std::uint64_t>{3});
   }
   CAF_CHECK_EQUAL(payloads(must(pages->read(topic::events, 1, 0, 1u << 20))), "d");
+  for (auto* log : {feeds.get(), pages.get(), worker.get()}) { // each record once, whoever wrote it
+    log->others().step();
+    CAF_CHECK_EQUAL(log->statistics().records_appended, 3u);
+    CAF_CHECK_EQUAL(log->statistics().bytes_appended, 7u);
+  }
 }
 
 CAF_TEST(events are written by the process that brings them in and by no other) {
