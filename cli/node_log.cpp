@@ -12,7 +12,7 @@ namespace finstream {
 namespace {
 
 constexpr const char* driver_key = "bus_type";
-constexpr nanoseconds begin_patience = 30 * second; // for another process to begin the log
+constexpr nanoseconds begin_patience = 30 * second; // for another process to begin the log, and for the broker
 constexpr nanoseconds look_again_after = 200 * millisecond;
 
 // A log on a broker and one of this machine alone differ in what their directory holds.
@@ -40,16 +40,19 @@ bool is_told_to_stop() {
   return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
 }
 
+// A process that only shares a log waits for what makes it one; one that brings it in says at once what is wrong.
+bool may_come(errc code, const broker_link_options& link) {
+  return code == errc::not_found || (!link.writes_events && (code == errc::unreachable || code == errc::overloaded));
+}
+
 expected<std::unique_ptr<brokered_bus>> open_when_begun(const embedded_bus_options& local,
                                                         const broker_link_options& link, const char* driver) {
   auto give_up_at = system_clock().monotonic() + begin_patience;
   for (auto said = false;; said = true) {
     auto opened = open_brokered_bus(local, link, driver);
-    if (opened || opened.error().code != errc::not_found || system_clock().monotonic() > give_up_at) return opened;
+    if (opened || !may_come(opened.error().code, link) || system_clock().monotonic() > give_up_at) return opened;
     if (is_told_to_stop()) return fail(errc::stopped, "told to stop before there was a log");
-    if (!said)
-      log::info("node", "there is no log on the broker yet; waiting {} s for the process with the role ingest",
-                begin_patience / second);
+    if (!said) log::info("node", "{}; it is tried again for {} s", opened.error().message, begin_patience / second);
     pause(look_again_after);
   }
 }

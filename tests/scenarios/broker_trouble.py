@@ -236,7 +236,8 @@ def no_room_nats(programs):
 
 
 def away_at_start(programs):
-    """A node with a log of its own starts without its broker; when that is back it gets everything."""
+    """A node with a log of its own starts without its broker; when that is back it gets everything. A process that only shares
+    the log, and has nothing of it, waits for the broker."""
     with tempfile.TemporaryDirectory() as directory, Redis(directory) as server:
         with Node(programs, [walk(programs, "--rate", 2000)], **on("redis", server.url)) as node:
             node.start()
@@ -246,7 +247,13 @@ def away_at_start(programs):
             check("The node starts without the broker" in node.log_tail(), f"it does not say so:\n{node.log_tail()}")
             wait_for(lambda: node.metrics()["finstream_buffer_events"] > 1000, "events wait", 60)
             check("Connection refused" in doctor(node, expect=1), "the doctor finds the broker that is away")
-            server.start()
+            with Node(programs, [walk(programs, "--rate", 2000)], **on("redis", server.url)) as pages:
+                pages.options = ["--role", "gateway", "--listen", "127.0.0.1:0"]
+                pages.start(wait=False)
+                wait_for(lambda: "it is tried again for 30 s" in pages.log_tail(), "the process that shares the log waits for the broker", 20)
+                server.start()
+                pages.wait_ready()
+                pages.stop()
             wait_for(lambda: node.metrics()["finstream_broker_up"] == 1, "the broker is taken note of", 60)
             node.stop()
             check("the broker is back after" in node.log_bytes().decode(), f"it does not say so:\n{node.log_tail()}")
