@@ -93,19 +93,27 @@ expected<void> letter_sender_state::ask(std::vector<request*> due) {
   if (due.empty()) return {};
   auto ends = open_letters(*broker_, stream_);
   if (!ends) return tl::unexpected{ends.error()};
-  auto groups = broker_->groups(stream_.name);
-  if (!groups) return tl::unexpected{groups.error()};
-  auto by = std::ranges::find(*groups, letter_group, &group_state::group);
-  auto first_waiting = by == groups->end() ? ends->first : by->first_needed; // nobody has taken any yet
-  auto waits = [&](const request* x) {
-    return x->said && ends->last && *x->said <= *ends->last && first_waiting && *x->said >= *first_waiting;
-  };
-  for (auto* x : due) x->ask_at = context_->time->monotonic() + ask_again_after;
-  std::erase_if(due, waits);
+  if (auto told = leave_out_waiting(due, *ends); !told) return told;
   auto said = due.empty() ? expected<void>{} : publish(due, *ends);
   if (!said)
     for (auto* x : due) x->ask_at = 0;
   return said;
+}
+
+// Of what was said before, what nobody has taken yet need not be said again.
+expected<void> letter_sender_state::leave_out_waiting(std::vector<request*>& due, const stream_ends& ends) {
+  std::optional<message_number> first_waiting = ends.first; // nobody has taken any
+  if (std::ranges::any_of(due, [](const request* x) { return x->said.has_value(); })) {
+    auto groups = broker_->groups(stream_.name);
+    if (!groups) return tl::unexpected{groups.error()};
+    auto by = std::ranges::find(*groups, letter_group, &group_state::group);
+    if (by != groups->end()) first_waiting = by->first_needed;
+  }
+  for (auto* x : due) x->ask_at = context_->time->monotonic() + ask_again_after;
+  std::erase_if(due, [&](const request* x) {
+    return x->said && ends.last && *x->said <= *ends.last && first_waiting && *x->said >= *first_waiting;
+  });
+  return {};
 }
 
 expected<void> letter_sender_state::publish(const std::vector<request*>& due, stream_ends ends) {

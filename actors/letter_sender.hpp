@@ -55,6 +55,7 @@ private:
   // Tells the listeners of what is set aside, or never will be. Answers what it is time to ask for.
   expected<std::vector<request*>> look_after();
   expected<void> ask(std::vector<request*> due);
+  expected<void> leave_out_waiting(std::vector<request*>& due, const stream_ends& ends);
   expected<void> publish(const std::vector<request*>& due, stream_ends ends);
   broker_message message_about(const set_aside_request& what) const;
   status_report status() const;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Processes that share a log on a real broker: roles.py --binaries DIRECTORY [--bus redis|nats] [--rate N] [--seconds S]
+"""Processes that share a log on a real broker: roles.py --binaries DIRECTORY [--bus redis|nats|kafka] [--rate N] [--seconds S]
 
 One brings in events, some work on partitions, one serves clients, one writes into PostgreSQL. Workers come, are killed, are
 stopped and go on (SIGSTOP), and end in order, while events come in: the partitions of each that is gone are claimed by the
@@ -20,7 +20,7 @@ import time
 from brokers import INTERVALS, PATIENT, synthetic
 from node import Failure, Node, Programs, check, wait_for
 from postgres import FEATURES, RULES, VERSIONS, Postgres
-from servers import SERVERS
+from servers import SERVERS, Kafka
 
 PARTITIONS = 4
 REFUSED = "SYM001"  # by the database
@@ -197,7 +197,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="finstream-broker-") as name, tempfile.TemporaryDirectory(prefix="finstream-pg-") as socket:
         database = Postgres(socket) if arguments.store and any(VERSIONS.glob("*/bin/initdb")) else None
         try:
-            with SERVERS[arguments.bus](pathlib.Path(name)) as server:
+            binaries = pathlib.Path(arguments.binaries)
+            with Kafka(binaries, PARTITIONS) if arguments.bus == "kafka" else SERVERS[arguments.bus](pathlib.Path(name)) as server:
                 run(programs, server, database, pathlib.Path(name), arguments)
         except Failure as failure:
             print(f"BAD {failure}")

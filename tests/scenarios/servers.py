@@ -133,10 +133,10 @@ class Kafka(Server):
 
     program = "kafka_mock"
     driver = "kafka"
-    topics = ("finstream.events", "finstream.outputs")
 
-    def __init__(self, binaries):
-        self.command = [str(binaries / "tests" / self.program), *self.topics]
+    def __init__(self, binaries, partitions=1):
+        journals = [f"finstream.{side}{f'--{n}' if n else ''}" for side in ("events", "outputs") for n in range(partitions)]
+        self.command = [str(binaries / "tests" / self.program), *journals, "finstream.work", "finstream.letters"]
         self.process = None
         self.start()
 
