@@ -71,6 +71,13 @@ expected<void> event_spans::follow_rejected() {
   return {};
 }
 
+std::uint64_t event_spans::count(timestamp from, timestamp to) const {
+  std::uint64_t out = 0;
+  for (auto& x : spans_)
+    if (x.first < to && x.last >= from) out += x.next - x.offset;
+  return out;
+}
+
 // Of a span that has been cut, what is left.
 expected<void> event_spans::visit(const stretches& times, const std::function<void(const log_entry&)>& visit) const {
   auto range = log_.range(topic::events, partition_);

@@ -21,7 +21,7 @@ expected<void> healer::recover() {
   owed_ = std::move(*owed);
   auto range = log_.range(topic::events, partition_);
   if (!range) return tl::unexpected{range.error()};
-  if (!owed_.empty()) taken_next_ = healed_next_ = range->next; // what was written may not have been looked at
+  taken_next_ = healed_next_ = range->next; // what was written may not have been looked at
   return {};
 }
 
@@ -87,6 +87,7 @@ void healer::on_taken(const intake& x, std::uint64_t next) {
   for (auto& window : x.touched) owed_[window].looked_at.reset();
   if (x.touched.empty()) return;
   taken_next_ = next;
+  nothing_due_at_.reset();
   is_done_ = false;
 }
 
@@ -117,8 +118,8 @@ expected<bool> healer::read_checkpoint() {
   return true;
 }
 
-// The stages have a beginning of their own for a source that was never live once they have seen its backfill, and the
-// names of source sets may have changed before.
+// What is posted gives the stages a beginning of their own for a source that was never live: until they have seen it,
+// they may know nothing of it, or hold it for at rest. Where they still do not then, no source has this name any more.
 healer::hold healer::hold_of(const window_name& x) const {
   auto now = stage_->settled(x.provider);
   auto is_seen = checkpoint_at_ >= taken_next_;
@@ -129,12 +130,21 @@ healer::hold healer::hold_of(const window_name& x) const {
   return planted(fault::rest_is_taken_for_the_end) ? hold::settled : hold::rests;
 }
 
+// A window that was taken over and has live events is left until its source has closed it: half of it is no bar.
 bool healer::is_due(const window_name& x, const owed_window& state) const {
   auto held = hold_of(x);
-  return held == hold::settled || (held == hold::taken && state.looked_at != stage_->withheld(x));
+  if (held == hold::settled) return is_made(x) || checkpoint_at_ >= taken_next_; // the rules may be new
+  if (held != hold::taken || state.looked_at == stage_->withheld(x)->count) return false;
+  auto now = stage_->settled(x.provider);
+  return now.at_rest || x.end() <= now.closed_until;
 }
 
-// A window of an interval that is no longer made is only let go.
+bool healer::is_made(const window_name& x) const {
+  auto& intervals = stage_->rules().intervals;
+  return stage_->knows(x.provider) && std::find(intervals.begin(), intervals.end(), x.interval) != intervals.end();
+}
+
+// A window of an interval, or of a source set, that is no more is only let go.
 void healer::piece::add(const window_name& x, bool is_made) {
   windows.insert(x);
   if (!is_made) return;
@@ -146,20 +156,27 @@ void healer::piece::add(const window_name& x, bool is_made) {
 
 healer::piece healer::choose(std::size_t most_windows) const {
   piece out;
-  auto& intervals = stage_->rules().intervals;
   for (auto& [window, state] : owed_) {
     if (!is_due(window, state)) continue;
     if (out.windows.size() == most_windows) break;
-    out.add(window, std::find(intervals.begin(), intervals.end(), window.interval) != intervals.end());
+    out.add(window, is_made(window));
   }
   return out;
 }
 
-healing healer::take_over() const {
+// But for those that may have more events than can be in memory: the lane could not make their bars.
+expected<healing> healer::take_over() {
   healing out;
+  auto followed = spans_.follow();
+  if (!followed) return tl::unexpected{followed.error()};
+  if (!*followed) return out;
   auto& windows = out.part.taken_over.windows;
   for (auto& [window, state] : owed_)
-    if (windows.size() < most_taken_over && hold_of(window) == hold::rests) windows.push_back(window);
+    if (windows.size() < most_taken_over && hold_of(window) == hold::rests && is_made(window) &&
+        spans_.count(window.start, window.end()) <= most_gathered_events)
+      windows.push_back(window);
+  is_done_ = windows.empty();
+  if (is_done_) nothing_due_at_ = checkpoint_at_;
   return out;
 }
 
@@ -198,14 +215,18 @@ expected<healing> healer::heal() {
   if (!dealt_with) return tl::unexpected{dealt_with.error()};
   // What was healed last is in the stores only when the stages have passed it on.
   if (!*there || !*dealt_with || offset_from_text(**dealt_with) < healed_next_) return healing{};
+  if (nothing_due_at_ == checkpoint_at_) {
+    is_done_ = checkpoint_at_ >= std::max(taken_next_, taken_over_next_);
+    return healing{};
+  }
   for (auto most = windows_of_piece;; most /= 2) {
     auto what = choose(most);
     if (what.windows.empty()) {
-      if (checkpoint_at_ < std::max(taken_next_, taken_over_next_)) return healing{};
-      auto out = take_over();
-      is_done_ = !out.writes();
-      return out;
+      if (checkpoint_at_ >= std::max(taken_next_, taken_over_next_)) return take_over();
+      nothing_due_at_ = checkpoint_at_;
+      return healing{};
     }
+    auto window = *what.windows.begin();
     auto followed = spans_.follow();
     if (!followed) return tl::unexpected{followed.error()};
     if (!*followed) return healing{};
@@ -214,7 +235,6 @@ expected<healing> healer::heal() {
     if (!fits) return tl::unexpected{fits.error()};
     if (*fits) return make(what, events);
     if (most > 1) continue;
-    auto& window = *what.windows.begin();
     log::warning("/lanes/backfill", "{}/{}/{}/{} has more than {} events: it is left as it is", window.provider,
                  window.symbol, span_to_string(window.interval), to_string(window.start), most_gathered_events);
     healing out;
@@ -228,20 +248,26 @@ expected<healing> healer::make(const piece& what, const gathered_events& events)
   healing out;
   std::map<window_name, bar> made;
   for (auto& x : events.bars(stage_->rules())) made.emplace(window_of(x), std::move(x));
-  std::vector<bar> changed;
+  auto range = log_.range(topic::events, partition_);
+  if (!range) return tl::unexpected{range.error()};
+  std::vector<bar> of_features;
   for (auto& window : what.windows) {
     if (auto at = made.find(window); at != made.end()) {
       auto published = published_bar(window);
       if (!published) return tl::unexpected{published.error()};
-      auto healed =
-        *published && lacks_events(at->second, **published) ? std::nullopt : healed_bar(at->second, *published);
+      auto is_cut = *published && ((*published)->first_offset < range->head || lacks_events(at->second, **published));
+      auto healed = is_cut ? std::nullopt : healed_bar(at->second, *published, stage_->withheld(window));
+      // While it was taken over its vectors were made of what was there, and live bars may have come before it since.
+      if (!healed && *published && ((*published)->flags & backfilled) != 0)
+        of_features.push_back(std::move(**published));
       if (healed) {
         ++(*published ? out.counts.bars_revised : out.counts.bars_new);
-        changed.push_back(std::move(*healed));
+        of_features.push_back(*healed);
+        out.part.healed.emplace_back(std::move(*healed));
       }
     }
     if (hold_of(window) == hold::taken) {
-      out.kept.push_back({window, {stage_->withheld(window)}});
+      out.kept.push_back({window, {stage_->withheld(window)->count}});
     } else if (owed_.contains(window)) {
       out.part.owed.push_back(owed_delete(partition_, window));
       out.finished.push_back(window);
@@ -251,12 +277,12 @@ expected<healing> healer::make(const piece& what, const gathered_events& events)
     if (!owed_.contains(window)) out.part.owed.push_back(owed_write(partition_, window));
     out.kept.push_back({window, {}});
   }
-  for (auto& x : changed) out.part.healed.emplace_back(x);
-  if (auto done = heal_features(changed, out); !done) return tl::unexpected{done.error()};
+  if (auto done = heal_features(of_features, out); !done) return tl::unexpected{done.error()};
   return out;
 }
 
 void healer::on_healed(const healing& x, std::uint64_t next) {
+  if (!x.finished.empty() || !x.kept.empty()) nothing_due_at_.reset();
   for (auto& window : x.finished) owed_.erase(window);
   for (auto& [window, state] : x.kept) owed_[window] = state;
   if (!x.part.healed.empty()) healed_next_ = next;

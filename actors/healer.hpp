@@ -3,9 +3,9 @@
 //
 // Events go into the log first, and the windows they touch are owed. A window is healed when the live stages say
 // nothing of it any more: then its bar is made again from all its events, and what differs from what was published is
-// published with a higher revision. They are done with it when it is settled; or, for a source at rest may never go on,
-// when they have read in the log that it is taken over. How far they are is read from their last checkpoint, which is
-// written together with all that they had made; so nothing is judged by what is only on its way.
+// published with a higher revision. They are done with it when it is settled; or, for a source at rest, which may never
+// go on, when they have read in the log that it is taken over. How far they are is read from their last checkpoint,
+// which is written together with all that they had made; so nothing is judged by what is only on its way.
 #pragma once
 
 #include "actors/event_spans.hpp"
@@ -80,8 +80,9 @@ private:
   expected<bool> read_checkpoint();
   hold hold_of(const window_name& x) const;
   bool is_due(const window_name& x, const owed_window& state) const;
+  bool is_made(const window_name& x) const; // by the rules of the checkpoint
   piece choose(std::size_t most_windows) const;
-  healing take_over() const;
+  expected<healing> take_over();
   expected<bool> gather(piece& what, gathered_events& events, const intake* posted) const;
   expected<healing> make(const piece& what, const gathered_events& events) const;
   expected<std::optional<bar>> published_bar(const window_name& x) const;
@@ -98,6 +99,7 @@ private:
   std::uint64_t checkpoint_at_ = 0; // its offset
   // The log's end after the last that was written: of events, of windows taken over, of what was healed.
   std::uint64_t taken_next_ = 0, taken_over_next_ = 0, healed_next_ = 0;
+  std::optional<std::uint64_t> nothing_due_at_; // of this checkpoint's offset, and nothing has come since
   bool is_done_ = false;
 };
 

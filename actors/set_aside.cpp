@@ -70,6 +70,10 @@ const char* name_of(record_kind kind) {
   case record_kind::source: return "source";
   case record_kind::start: return "start";
   case record_kind::rules: return "rules";
+  case record_kind::answers: return "answers";
+  case record_kind::backfill: return "backfill";
+  case record_kind::healed: return "healed";
+  case record_kind::taken_over: return "taken over";
   default: return "unknown";
   }
 }

@@ -125,11 +125,13 @@ bool say_the_same(const bar& a, const bar& b) {
 
 } // namespace
 
-std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published) {
+std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published,
+                              const bar_stage::withheld_bars* withheld) {
   if (published && say_the_same(made, *published)) return std::nullopt;
   auto out = made;
-  out.flags = backfilled | (published ? published->flags : 0);
-  out.coverage = published ? published->coverage : decimal{};
+  auto is_live = withheld != nullptr && withheld->count != 0;
+  out.flags = backfilled | (is_live ? withheld->flags : published ? published->flags : 0);
+  out.coverage = is_live ? withheld->coverage : published ? published->coverage : decimal{};
   out.revision = published ? published->revision + 1 : 0;
   out.state = out.revision == 0 ? bar_state::final_bar : bar_state::revised;
   out.reason = "backfill";

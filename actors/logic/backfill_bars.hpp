@@ -62,8 +62,10 @@ private:
 };
 
 // The bar to be published in the place of `published`; nothing where that says the same already. Flags and coverage
-// say how it was when it was live: of a window that nobody saw live, nothing was covered.
-std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published);
+// say how it was when it was live: in `withheld`, or in what was published; of a window that nobody saw live, nothing
+// was covered.
+std::optional<bar> healed_bar(const bar& made, const std::optional<bar>& published,
+                              const bar_stage::withheld_bars* withheld = nullptr);
 // Whether the published bar has events that the one made again lacks: then it cannot be made again.
 bool lacks_events(const bar& made, const bar& published);
 

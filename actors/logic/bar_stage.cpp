@@ -72,7 +72,7 @@ void bar_stage::change_source(timestamp log_ts, const source_event& what) {
     break;
   case source_change::eof:
     set.clock.change(rank, what.change, log_ts);
-    if (set.clock.providers() == 1) close_until(set, never);
+    if (set.clock.providers() == 1) close_until(set, never), forget_taken(set);
     break;
   }
 }
@@ -100,7 +100,7 @@ void bar_stage::change_rules(const bar_rules& rules) {
         set.revisable_from = std::max(set.revisable_from, set.accept_from - rules_.revise_for);
     }
     rules_ = rules;
-    for (auto& set : sets_) forget_closed(set);
+    for (auto& set : sets_) forget_closed(set), forget_taken(set);
     return;
   }
   for (auto& set : sets_) close_until(set, never);
@@ -121,6 +121,7 @@ void bar_stage::change_rules(const bar_rules& rules) {
       for (std::size_t i = 0; i < rules.intervals.size(); ++i)
         for (std::size_t j = 0; j < rules_.intervals.size(); ++j)
           if (rules.intervals[i] == rules_.intervals[j]) heir.said_until[i] = set.said_until[j];
+      next.forget_taken(heir);
       break;
     }
   }

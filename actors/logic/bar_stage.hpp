@@ -87,15 +87,23 @@ public:
   std::uint64_t series_count() const { return series_.size(); }
   std::uint64_t events() const { return events_; } // that were counted in bars
 
-  // Up to where nothing that comes can change a bar of this source set, and whether it has no window open.
+  // Up to where nothing that comes can change a bar of this source set, up to where its windows are closed, and whether
+  // it has no window open.
   struct settlement {
     timestamp until = earliest;
+    timestamp closed_until = earliest;
     bool at_rest = true;
   };
-  settlement settled(const std::string& set_name) const; // nothing is known of it: {earliest, false}
+  // Bars of a window that was taken over, which were not published: how many, and what the last of them said of how
+  // much was seen.
+  struct withheld_bars {
+    std::uint64_t count = 0;
+    std::uint32_t flags = 0;
+    decimal coverage;
+  };
+  settlement settled(const std::string& set_name) const; // nothing is known of it: not at rest
   bool knows(const std::string& set_name) const;
-  // How many bars it has withheld of a window that was taken over; nothing if it was not, or is settled.
-  std::optional<std::uint64_t> withheld(const window_name& x) const;
+  const withheld_bars* withheld(const window_name& x) const; // null if it was not taken over, or is settled
 
   std::string save() const;
   // Errors: corrupt_record, incompatible (written by a newer version).
@@ -144,7 +152,7 @@ private:
     std::vector<open_ends> longer_open;                            // by interval
     std::map<std::int64_t, std::vector<window_place>> closed_ends; // end -> closed windows that are kept
     timestamp revisable_from = earliest; // what was closed before this is not kept, whatever the rules say now
-    std::map<window_name, std::uint64_t> taken = {}; // that were taken over, until they are settled -> bars withheld
+    std::map<window_name, withheld_bars> taken = {}; // that were taken over, until they are settled
   };
   // What an event's key number means here.
   struct target {

@@ -138,7 +138,7 @@ std::string bar_stage::save() const {
     out.number(set.taken.size());
     for (auto& [window, withheld] : set.taken) {
       out.signed_number(window.start.ns), out.signed_number(window.interval), out.text(window.symbol);
-      out.number(withheld);
+      out.number(withheld.count), out.number(withheld.flags), out.signed_number(withheld.coverage.units);
     }
   }
   out.number(providers_of_feed_.size());
@@ -183,10 +183,12 @@ expected<bar_stage> bar_stage::load(std::string_view bytes) {
     set.holes.resize(in.count(2));
     for (auto& h : set.holes) h.from.ns = in.signed_number(), h.to.ns = in.signed_number();
     if (version == state_version) continue;
-    for (auto k = in.count(4); k != 0 && in.good(); --k) {
+    for (auto k = in.count(6); k != 0 && in.good(); --k) {
       window_name window{{}, 0, set.name, {}};
       window.start.ns = in.signed_number(), window.interval = in.signed_number(), window.symbol = in.text();
-      set.taken[std::move(window)] = in.number();
+      auto& withheld = set.taken[std::move(window)];
+      withheld.count = in.number(), withheld.flags = static_cast<std::uint32_t>(in.number());
+      withheld.coverage.units = in.signed_number();
     }
   }
   for (auto n = in.count(2); n != 0 && in.good(); --n) {

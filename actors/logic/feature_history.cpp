@@ -7,6 +7,31 @@
 
 namespace finstream {
 
+namespace {
+
+constexpr std::uint64_t least_bar = 16 + 1 + 5 + 2 + 2; // bytes
+
+void save_bar(byte_writer& out, const kept_bar& x) {
+  out.wide_number(x.traded.units);
+  out.signed_number(x.start.ns);
+  for (auto units : {x.open.units, x.high.units, x.low.units, x.close.units, x.volume.units}) out.signed_number(units);
+  for (auto n : {x.first_offset, x.last_offset}) out.number(n);
+  for (auto n : {x.revision, x.vector_revision}) out.number(n);
+}
+
+kept_bar load_bar(byte_reader& in) {
+  kept_bar x;
+  x.traded.units = in.wide_number();
+  x.start.ns = in.signed_number();
+  for (auto* units : {&x.open.units, &x.high.units, &x.low.units, &x.close.units, &x.volume.units})
+    *units = in.signed_number();
+  for (auto* offset : {&x.first_offset, &x.last_offset}) *offset = in.number();
+  for (auto* revision : {&x.revision, &x.vector_revision}) *revision = static_cast<std::uint32_t>(in.number());
+  return x;
+}
+
+} // namespace
+
 feature_needs::feature_needs(const feature_rules& rules)
   : interval{rules.interval}, revise_for{rules.revise_for}, max_bars{rules.max_bars} {
   for (auto& window : rules.windows) {
@@ -35,6 +60,27 @@ bool feature_history::covers(timestamp start, nanoseconds interval) const {
 }
 
 void feature_history::append(const kept_bar& x, const feature_needs& needs) {
+  while (!ahead_.empty() && ahead_.begin()->first <= x.start) {
+    auto first = ahead_.extract(ahead_.begin());
+    if (first.key() != x.start) take_in(first.mapped(), needs);
+  }
+  take_in(x, needs);
+}
+
+// No more than the vector of the bar behind the last of them can need.
+void feature_history::keep_ahead(const kept_bar& x, const feature_needs& needs) {
+  ahead_[x.start] = x;
+  auto out_of_reach = ahead_.rbegin()->first - needs.horizon;
+  auto is_needed = [&] { return ahead_.size() <= needs.bars + 1 || std::next(ahead_.begin())->first > out_of_reach; };
+  while (ahead_.size() > 1 && (ahead_.size() > needs.max_bars || !is_needed())) ahead_.erase(ahead_.begin());
+}
+
+kept_bar* feature_history::find_ahead(timestamp start) {
+  auto at = ahead_.find(start);
+  return at == ahead_.end() ? nullptr : &at->second;
+}
+
+void feature_history::take_in(const kept_bar& x, const feature_needs& needs) {
   if (bars_.size() == 0) first_start_ = x.start;
   bars_.push_back(x);
   returns_.push_back(return_at(bars_.size() - 1));
@@ -150,14 +196,7 @@ void feature_history::save(byte_writer& out) const {
   out.signed_number(newest_dropped_.ns);
   out.signed_number(first_start_.ns);
   out.number(bars_.size());
-  for (auto& x : bars_) {
-    out.wide_number(x.traded.units);
-    out.signed_number(x.start.ns);
-    for (auto units : {x.open.units, x.high.units, x.low.units, x.close.units, x.volume.units})
-      out.signed_number(units);
-    for (auto n : {x.first_offset, x.last_offset}) out.number(n);
-    for (auto n : {x.revision, x.vector_revision}) out.number(n);
-  }
+  for (auto& x : bars_) save_bar(out, x);
   out.number(rows_);
   for (auto& x : strengths_) {
     for (auto average : {x.averages.gain, x.averages.loss}) out.number(std::bit_cast<std::uint64_t>(average));
@@ -168,20 +207,13 @@ void feature_history::save(byte_writer& out) const {
 }
 
 bool feature_history::load(byte_reader& in, const feature_needs& needs) {
-  constexpr std::uint64_t least_bar = 16 + 1 + 5 + 2 + 2;
   auto small = [&] { return static_cast<std::uint32_t>(in.number()); };
   dropped_ = in.number();
   newest_dropped_.ns = in.signed_number();
   first_start_.ns = in.signed_number();
   auto ascend = true;
   for (auto n = in.count(least_bar); n != 0; --n) {
-    kept_bar x;
-    x.traded.units = in.wide_number();
-    x.start.ns = in.signed_number();
-    for (auto* units : {&x.open.units, &x.high.units, &x.low.units, &x.close.units, &x.volume.units})
-      *units = in.signed_number();
-    for (auto* offset : {&x.first_offset, &x.last_offset}) *offset = in.number();
-    for (auto* revision : {&x.revision, &x.vector_revision}) *revision = small();
+    auto x = load_bar(in);
     ascend = ascend && is_reachable(x.start) && (bars_.size() == 0 || newest().start < x.start);
     bars_.push_back(x);
     returns_.push_back(return_at(bars_.size() - 1));
@@ -201,6 +233,20 @@ bool feature_history::load(byte_reader& in, const feature_needs& needs) {
     strengths_.push_back(x);
   }
   return in.good() && sane;
+}
+
+void feature_history::save_ahead(byte_writer& out) const {
+  out.number(ahead_.size());
+  for (auto& [start, x] : ahead_) save_bar(out, x);
+}
+
+bool feature_history::load_ahead(byte_reader& in) {
+  for (auto n = in.count(least_bar); n != 0 && in.good(); --n) {
+    auto x = load_bar(in);
+    if (!is_reachable(x.start) || x.start <= newest().start) return false;
+    ahead_[x.start] = x;
+  }
+  return in.good();
 }
 
 } // namespace finstream

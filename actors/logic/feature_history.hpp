@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -82,6 +83,11 @@ public:
   // A bar that was healed aside, before the newest one: what comes rests on it. A strength that cannot be reached any
   // more goes on as it was.
   void amend(const kept_bar& x, const feature_needs& needs);
+  // A bar that was healed aside, after the newest one: it comes before the first bar that is newer. Until then bars in
+  // between may come.
+  void keep_ahead(const kept_bar& x, const feature_needs& needs);
+  kept_bar* find_ahead(timestamp start);
+  bool has_ahead() const { return !ahead_.empty(); }
   void set_vector_revision(std::size_t at, std::uint32_t revision) { bars_[at].vector_revision = revision; }
   // Other windows from here on. A strength of a period that was there before goes on; a new one begins with the oldest
   // bar that is kept.
@@ -90,6 +96,8 @@ public:
   void save(byte_writer& out) const;
   // False if this is no history; the reader may be in any state then.
   bool load(byte_reader& in, const feature_needs& needs);
+  void save_ahead(byte_writer& out) const;
+  bool load_ahead(byte_reader& in);
 
 private:
   std::size_t first_row() const { return bars_.size() - rows_; } // the bar that the first row of strengths is of
@@ -97,11 +105,13 @@ private:
   double return_at(std::size_t at) const;
   void follow(std::size_t from, const feature_needs& needs);
   void trim(const feature_needs& needs);
+  void take_in(const kept_bar& x, const feature_needs& needs);
 
   sliding<kept_bar> bars_; // ascending by start
   sliding<double> returns_;
   sliding<strength> strengths_; // a row for each of the newest bars, with one for each period
   std::size_t rows_ = 0;
+  std::map<timestamp, kept_bar> ahead_; // by start
   std::uint64_t dropped_ = 0;
   timestamp newest_dropped_; // start
   timestamp first_start_;    // of the series

@@ -11,6 +11,7 @@ namespace finstream {
 namespace {
 
 constexpr std::uint64_t state_version = 1;
+constexpr std::uint64_t state_version_ahead = 2; // the same, and bars that are kept ahead: written where some are
 
 kept_bar kept(const bar& x) {
   return {x.traded, x.start, x.open, x.high, x.low, x.close, x.volume, x.first_offset, x.last_offset, x.revision, 0};
@@ -48,13 +49,21 @@ void feature_stage::on_healed(const std::vector<derived>& bars, const std::vecto
     auto* x = std::get_if<bar>(&item);
     if (x == nullptr || x->interval != rules_.interval) continue;
     auto at = series_.find(*x);
-    if (at != series_.end() && x->start <= at->second.newest().start) amend(*at, *x, before[at->first]);
+    if (at == series_.end() || !is_reachable(x->start)) continue;
+    if (x->start <= at->second.newest().start)
+      amend(*at, *x, before[at->first]);
+    else
+      keep_ahead(at->second, *x);
   }
   for (auto& item : vectors) {
     auto* x = std::get_if<feature_vector>(&item);
-    auto at = x == nullptr ? before.end() : before.find({x->provider, x->symbol});
-    if (at == before.end() || x->interval != rules_.interval) continue;
-    auto& history = series_.find(*x)->second;
+    if (x == nullptr || x->interval != rules_.interval) continue;
+    auto series = series_.find(*x);
+    if (series == series_.end()) continue;
+    auto& history = series->second;
+    if (auto* ahead = history.find_ahead(x->start)) ahead->vector_revision = x->revision;
+    auto at = before.find(series->first);
+    if (at == before.end()) continue;
     at->second.erase(x->start);
     auto place = history.find(x->start);
     if (place < history.size() && history[place].start == x->start) history.set_vector_revision(place, x->revision);
@@ -71,6 +80,12 @@ void feature_stage::on_healed(const std::vector<derived>& bars, const std::vecto
       publish(std::move(now));
     }
   }
+}
+
+void feature_stage::keep_ahead(feature_history& history, const bar& x) const {
+  auto healed = kept(x);
+  if (auto* known = history.find_ahead(x.start)) healed.vector_revision = known->vector_revision;
+  history.keep_ahead(healed, needs_);
 }
 
 // `before` gets the vectors that the bar may change, as they were, where they can be made again: of the newest bars.
@@ -161,13 +176,15 @@ std::vector<feature_vector> feature_stage::take_output() { return std::exchange(
 std::string feature_stage::save() const {
   std::string bytes;
   byte_writer out{bytes};
-  out.number(state_version);
+  auto has_ahead = std::any_of(series_.begin(), series_.end(), [](auto& x) { return x.second.has_ahead(); });
+  out.number(has_ahead ? state_version_ahead : state_version);
   out.text(rules_.save());
   out.number(series_.size());
   for (auto& [key, history] : series_) {
     out.text(key.provider);
     out.text(key.symbol);
     history.save(out);
+    if (has_ahead) history.save_ahead(out);
   }
   return bytes;
 }
@@ -175,7 +192,9 @@ std::string feature_stage::save() const {
 expected<feature_stage> feature_stage::load(std::string_view bytes) {
   auto bad = [](const char* why) { return fail(errc::corrupt_record, std::string{"the checkpoint "} + why); };
   byte_reader in{bytes};
-  if (in.number() != state_version) return fail(errc::incompatible, "the checkpoint was written by another version");
+  auto version = in.number();
+  if (version != state_version && version != state_version_ahead)
+    return fail(errc::incompatible, "the checkpoint was written by another version");
   auto rules = feature_rules::load(in.text());
   if (!rules) return tl::unexpected{rules.error()};
   feature_stage out{std::move(*rules)};
@@ -185,7 +204,8 @@ expected<feature_stage> feature_stage::load(std::string_view bytes) {
     key.symbol = in.text();
     auto [at, is_new] = out.series_.try_emplace(std::move(key));
     if (!is_new) return bad("has a series twice");
-    if (!at->second.load(in, out.needs_)) return bad("has a series that cannot be");
+    if (!at->second.load(in, out.needs_) || (version == state_version_ahead && !at->second.load_ahead(in)))
+      return bad("has a series that cannot be");
   }
   if (!in.done()) return bad("is cut, or bytes follow it");
   return out;

@@ -32,8 +32,8 @@ public:
   // bars that start more than `revise_for` before the newest of their series are passed over.
   void on_bar(const bar& x);
   // What was healed aside and is published: bars, and their vectors. Vectors that came meanwhile and are not among
-  // these are published again where they change, and what is to come rests on the healed bars. Of a series that was
-  // never live, and after the newest bar of one, nothing is kept: that would stand in the way of bars that are to come.
+  // these are published again where they change, and what is to come rests on the healed bars, those after the newest
+  // bar of a series included. Of a series that was never live nothing is kept.
   void on_healed(const std::vector<derived>& bars, const std::vector<derived>& vectors);
   // New rules hold from here on; nothing is published again for them. History is kept where the interval is the same.
   void on_rules(const feature_rules& rules);
@@ -58,6 +58,7 @@ private:
 
   void change_past(series_map::value_type& series, const kept_bar& x);
   void amend(series_map::value_type& series, const bar& x, std::map<timestamp, feature_vector>& before);
+  void keep_ahead(feature_history& history, const bar& x) const;
   feature_vector make_vector(const series_map::value_type& series, std::size_t at) const;
   void publish(feature_vector x);
 

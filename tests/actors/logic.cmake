@@ -1,5 +1,6 @@
 finstream_suites(test_logic LINK finstream_logic ZLIB::ZLIB
   SUITES backfill:actors/logic_backfill.cpp
+         backfill_features:actors/logic_backfill_features.cpp
          bar_builder:actors/logic_bar_builder.cpp
          bars:actors/logic_bars.cpp
          bars_random:actors/logic_bars_random.cpp

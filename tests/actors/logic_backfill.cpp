@@ -1,7 +1,6 @@
 #define CAF_SUITE backfill
 
 #include "actors/logic/backfill_bars.hpp"
-#include "actors/logic/backfill_features.hpp"
 #include "tests/support/naive_bars.hpp"
 #include "tests/support/rules.hpp"
 #include "tests/support/suite.hpp"
@@ -216,6 +215,7 @@ CAF_TEST(of a window that is taken over nothing is published until it is settled
       if (auto* made = std::get_if<bar>(&item)) out.push_back(*made);
     return out;
   };
+  auto withheld = [&](const window_name& x) { return stage.withheld(x) ? stage.withheld(x)->count : 99; };
   window_name closed{at("09:30:10"), second, "lone", "SPY"}, to_come{at("09:30:20"), second, "lone", "SPY"};
   live(0, at("09:30:10.5"));
   stage.on_taken_over({{closed, to_come}});
@@ -226,151 +226,34 @@ CAF_TEST(of a window that is taken over nothing is published until it is settled
   CAF_REQUIRE(stage.settled("lone").at_rest);
   stage.on_taken_over(
     {{closed, to_come, {at("09:29:00"), second, "lone", "SPY"}, {to_come.start, second, "other", "SPY"}}});
-  CAF_CHECK_EQUAL(stage.withheld(closed).value_or(9), 0u);
-  CAF_CHECK_EQUAL(stage.withheld(to_come).value_or(9), 0u);
+  CAF_CHECK_EQUAL(withheld(closed), 0u);
+  CAF_CHECK_EQUAL(withheld(to_come), 0u);
   CAF_CHECK(!stage.withheld({at("09:29:00"), second, "lone", "SPY"})); // it is settled already
   auto again = bar_stage::load(stage.save());
   CAF_REQUIRE(again);
   stage = std::move(*again);
   // What comes late to the one and in time to the other is in no bar of this stage's.
   CAF_CHECK(live(2, at("09:30:10.6")).empty());
-  CAF_CHECK_EQUAL(stage.withheld(closed).value_or(9), 1u);
+  CAF_CHECK_EQUAL(withheld(closed), 1u);
   live(3, at("09:30:20.5"));
   for (auto& made : live(4, at("09:30:22.5"))) CAF_CHECK(made.start != to_come.start);
-  CAF_CHECK_EQUAL(stage.withheld(to_come).value_or(9), 1u);
+  CAF_CHECK_EQUAL(withheld(to_come), 1u);
   CAF_CHECK_EQUAL(stage.events(), 5u);
+  CAF_CHECK_EQUAL(to_string(stage.withheld(to_come)->coverage), "1"); // it was seen live
   live(5, at("09:30:40"));
   CAF_CHECK(!stage.withheld(closed) && !stage.withheld(to_come));
 }
 
-namespace {
-
-feature_rules windows_of(std::vector<feature_window> windows) {
-  feature_rules x;
-  x.interval = second;
-  x.windows = std::move(windows);
-  return x;
-}
-
-bar bar_at(std::int64_t n, std::int64_t close, std::uint32_t revision = 0) {
-  bar x;
-  x.provider = "nyse", x.symbol = "SPY", x.interval = second;
-  x.start = first_start + n * second, x.end = x.start + second;
-  x.open.units = x.high.units = x.low.units = x.close.units = close * units_per_one;
-  x.volume.units = units_per_one;
-  x.traded = multiply(x.close, x.volume);
-  x.trades = 1;
-  x.revision = revision;
-  return x;
-}
-
-} // namespace
-
-CAF_TEST(vectors that a healed bar changes are revised and those beyond its reach are not ) {
-  feature_window momentum;
-  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 3;
-  auto rules = windows_of({momentum});
-  CAF_CHECK_EQUAL(reach_of(rules).bars, 4u);
-  std::vector<bar> bars;
-  for (int n = 0; n < 12; ++n) bars.push_back(bar_at(n, 100 + n * n));
-  std::map<timestamp, feature_vector> published;
-  feature_stage before{rules};
-  for (auto& x : bars) {
-    before.on_bar(x);
-    for (auto& vector : before.take_output()) published.emplace(vector.start, vector);
+CAF_TEST(windows taken over of a source that is never live are let go by the next backfill) {
+  bar_stage stage{rules_of()};
+  auto bytes = stage.save().size();
+  for (int day = 0; day < 5; ++day) {
+    auto when = at("09:30:10.5") + day * 3600 * second;
+    stage.on_backfill(make_batch({trade(when, "10", "1", 1, "SPY", "lone")}));
+    window_name minute{floor_to(when, 60 * second), 60 * second, "lone", "SPY"};
+    stage.on_taken_over({{minute}});
+    CAF_CHECK(stage.withheld(minute) != nullptr);
+    if (day > 0) CAF_CHECK_EQUAL(stage.save().size(), bytes);
+    bytes = stage.save().size();
   }
-  auto none = heal_features(rules, nullptr, bars, published, bars.front().start, bars.back().end);
-  CAF_CHECK(none.vectors.empty());
-  bars[5] = bar_at(5, 500, 1);
-  auto healed = heal_features(rules, nullptr, bars, published, bars[5].start, bars.back().end);
-  std::vector<std::int64_t> at;
-  for (auto& x : healed.vectors) {
-    at.push_back((x.start - first_start) / second);
-    CAF_CHECK_EQUAL(x.revision, 1u);
-  }
-  CAF_CHECK_EQUAL(at, (std::vector<std::int64_t>{5, 8}));
-}
-
-CAF_TEST(only a vector that was not there makes a signal) {
-  feature_window momentum;
-  momentum.name = "mom_10", momentum.kind = feature_kind::momentum, momentum.bars = 1;
-  auto rules = windows_of({momentum});
-  auto rule = rule_of("up", "mom > 0");
-  rule.emit = emit_when::level;
-  auto book = book_of({rule});
-  std::vector<bar> bars;
-  for (int n = 0; n < 8; ++n) bars.push_back(bar_at(n, 100 + n));
-  std::map<timestamp, feature_vector> published;
-  feature_stage before{rules};
-  for (auto& x : bars) {
-    if (x.start == bars[4].start) continue;
-    before.on_bar(x);
-    for (auto& vector : before.take_output()) published.emplace(vector.start, vector);
-  }
-  auto healed = heal_features(rules, &book, bars, published, bars[4].start, bars.back().end);
-  CAF_CHECK_EQUAL(bars_of(healed.signals), (std::vector<std::int64_t>{4}));
-  CAF_REQUIRE(!healed.vectors.empty());
-  CAF_CHECK_EQUAL(healed.vectors[0].revision, 0u);
-  CAF_CHECK_EQUAL(healed.vectors.size(), 2u); // its own, and the one behind it
-}
-
-CAF_TEST(what comes live rests on bars that were healed) {
-  feature_window momentum, vwap, rsi;
-  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 5;
-  vwap.name = "vwap", vwap.kind = feature_kind::vwap, vwap.horizon = 8 * second;
-  rsi.name = "rsi", rsi.kind = feature_kind::rsi, rsi.bars = 14; // not there as yet, but what it needs is
-  auto rules = windows_of({momentum, vwap, rsi});
-  auto but_strength = [](feature_vector x) { return x.values.pop_back(), x; }; // it goes on as it was
-  auto last_of = [&](feature_stage& stage) {
-    auto made = stage.take_output();
-    return made.empty() ? feature_vector{} : but_strength(made.back());
-  };
-  feature_stage all{rules}, healed{rules};
-  for (int n = 0; n < 12; ++n) {
-    all.on_bar(bar_at(n, 100 + n * n));
-    if (n == 6) continue;                               // missed
-    healed.on_bar(bar_at(n, n == 7 ? 3 : 100 + n * n)); // and one that lacks events
-  }
-  auto all_vectors = all.take_output();
-  auto published = healed.take_output();
-  // The lane has seen the bars up to the tenth, and brings their vectors; it has not seen the rest.
-  std::vector<derived> vectors;
-  for (auto& x : all_vectors)
-    if (x.start >= first_start + 6 * second && x.start < first_start + 10 * second) vectors.emplace_back(x);
-  healed.on_healed({bar_at(6, 136), bar_at(7, 149, 1), bar_at(500, 1)},
-                   vectors); // the last one is ahead of what is live
-  for (auto& x : healed.take_output()) {
-    auto n = static_cast<std::size_t>((x.start - first_start) / second);
-    CAF_CHECK(n >= 10);
-    CAF_CHECK_EQUAL(x.revision, 1u);
-    CAF_CHECK(say_the_same(but_strength(all_vectors[n]), but_strength(x)));
-    published[n - 1] = x; // one was missed
-  }
-  CAF_CHECK(say_the_same(but_strength(published[9]), but_strength(all_vectors[10])));
-  CAF_CHECK(say_the_same(but_strength(published[10]), but_strength(all_vectors[11])));
-  auto again = feature_stage::load(healed.save());
-  CAF_REQUIRE(again.has_value());
-  for (int n = 12; n < 16; ++n) {
-    all.on_bar(bar_at(n, 100 + n)), again->on_bar(bar_at(n, 100 + n));
-    auto wanted = last_of(all), got = last_of(*again);
-    CAF_REQUIRE(!got.values.empty());
-    CAF_CHECK(say_the_same(wanted, got));
-  }
-}
-
-CAF_TEST(a vector that was healed is revised from there) {
-  feature_window momentum;
-  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 1;
-  auto rules = windows_of({momentum});
-  rules.revise_for = 60 * second;
-  feature_stage stage{rules};
-  for (int n = 0; n < 5; ++n) stage.on_bar(bar_at(n, 100 + n));
-  feature_vector vector = stage.take_output().back();
-  vector.revision = 3;
-  stage.on_healed({bar_at(4, 120, 1)}, {vector});
-  CAF_CHECK(stage.take_output().empty());
-  stage.on_bar(bar_at(4, 130, 2));
-  auto revised = stage.take_output();
-  CAF_REQUIRE_EQUAL(revised.size(), 1u);
-  CAF_CHECK_EQUAL(revised[0].revision, 4u);
 }

@@ -119,6 +119,45 @@ std::optional<std::string> check_trades(const bus& log, int partitions) {
                      rejected);
 }
 
+std::optional<std::string> check_healed(const bus& log, int partitions) {
+  for (std::uint16_t p = 0; p < partitions; ++p) {
+    if (auto range = log.range(topic::events, p); range->head != 0) return std::nullopt;
+    auto owed = load_owed(log, p);
+    auto aside = set_aside_records::load(log, p);
+    if (!owed || !aside) return "what is owed, or set aside, cannot be read";
+    gathered_events events;
+    std::set<std::string> rules;
+    std::set<std::uint64_t> rejected;
+    auto walked = each_record(log, topic::rejected, p, [&](const record& r) {
+      if (auto letter = dead_letter_from_msgpack(r.payload)) rejected.insert(letter->cause_offset);
+    });
+    if (walked) return walked;
+    walked = each_record(log, topic::events, p, [&](const record& r) {
+      if (aside->is_unseen(r.offset)) return;
+      if (r.kind == record_kind::start || r.kind == record_kind::rules)
+        if (auto read = stage_rules_from_msgpack(r.payload)) rules.insert(read->bars);
+      if (r.kind != record_kind::events && r.kind != record_kind::backfill) return;
+      if (auto batch = decode_events(r.payload))
+        for (std::size_t i = 0; i < (*batch)->rows.size(); ++i)
+          if (!rejected.contains(r.offset + i)) events.add(**batch, (*batch)->rows[i], r.offset + i);
+    });
+    if (walked) return walked;
+    if (rules.size() != 1) continue;
+    events.put_in_order();
+    for (auto& made : events.bars(bar_rules::load(*rules.begin()).value())) {
+      if (owed->contains(window_of(made))) continue;
+      auto row = log.get(bars_table, bar_key(made));
+      if (!row || !*row) continue;
+      auto stored = bar_from_msgpack(**row);
+      if (stored && (stored->flags & backfilled) != 0 && stored->trades < made.trades)
+        return fmt::format("a backfill is done with {}/{} of {} at {}, and its bar has {} trades of {}", made.provider,
+                           made.symbol, span_to_string(made.interval), to_string(made.start), stored->trades,
+                           made.trades);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> check_set_aside(const bus& log, int partitions, const std::set<log_place>& poisoned) {
   for (std::uint16_t p = 0; p < partitions; ++p) {
     auto aside = set_aside_records::load(log, p);

@@ -23,6 +23,9 @@ std::optional<std::string> check_replay(const bus& log, int partitions, const st
 // second, or it was rejected; one that was rejected may be in a bar that was healed.
 std::optional<std::string> check_trades(const bus& log, int partitions);
 // No record is set aside but these.
+// Each bar of the store that a backfill healed, and that it is done with, has all events of its window that were not
+// rejected. Where the log was trimmed, or the rules of bars have changed in it, that cannot be said.
+std::optional<std::string> check_healed(const bus& log, int partitions);
 std::optional<std::string> check_set_aside(const bus& log, int partitions, const std::set<log_place>& poisoned);
 // The stages have looked at all there is, the last checkpoint says so, and the log was told the rules in force.
 std::optional<std::string> check_end(const bus& log, int partitions, const stage_rules& rules,

@@ -223,6 +223,7 @@ void simulation::check_completeness() {
         broken(fmt::format("line {} of {} is not in the log: {}", i, feed->name, feed->tape()[i].text));
   if (auto lost = past_->lost()) broken(fmt::format("event {}, which was posted, is not in the log", *lost));
   if (auto said = check_trades(disk_->truth(), config_.partitions)) broken(*said);
+  if (auto said = check_healed(disk_->truth(), config_.partitions)) broken(*said);
 }
 
 // What is in no window any more, and the last checkpoint: no more records come, whatever time passes.
