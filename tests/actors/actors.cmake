@@ -4,6 +4,7 @@ finstream_suites(test_actors LINK finstream_actors
          appender_follow:actors/appender_follow_test.cpp
          work_keeper:actors/work_keeper_test.cpp
          backfill_lane:actors/backfill_test.cpp
+         backfill_recovery:actors/backfill_recovery_test.cpp
          window:actors/window_test.cpp
          stages:actors/stages_test.cpp
          supervisor:actors/supervisor_test.cpp

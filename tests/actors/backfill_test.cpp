@@ -1,129 +1,9 @@
 #define CAF_SUITE backfill_lane
 
-#include "actors/backfill_lane.hpp"
-#include "actors/logic/rule_names.hpp"
-#include "actors/rest.hpp"
-#include "actors/stages.hpp"
-#include "messages/codec/json.hpp"
-#include "runtime/store/bar_store.hpp"
-#include "tests/support/rules.hpp"
-#include "tests/support/suite.hpp"
-#include "tests/support/world.hpp"
+#include "tests/actors/lane_world.hpp"
 
 using namespace finstream;
 using namespace finstream::test;
-
-namespace {
-
-std::string line_of(timestamp when, const std::string& price, std::int64_t seq, const std::string& symbol = "SPY",
-                    const std::string& provider = "nyse") {
-  return R"({"provider":")" + provider + R"(","symbol":")" + symbol + R"(","src_ts":")" + to_string(when) +
-         R"(","seq":)" + std::to_string(seq) + R"(,"price":)" + price + R"(,"size":1})" + "\n";
-}
-
-struct lane_world : world {
-  lane_world() {
-    config.checkpoint.interval_ms = 1000;
-    bar_rules bars;
-    bars.intervals = {second, 5 * second};
-    feature_rules features;
-    features.windows = {{"momentum", feature_kind::momentum, 0, 2}};
-    rule_book book;
-    book.names = rule_names(features.windows);
-    book.rules = {rule_of("rising", "momentum > 0")};
-    rules.set({bars.save(), features.save(), book.save()});
-  }
-  void start() {
-    start_appender();
-    start_window();
-    feed = listen();
-    start_lane();
-    pass(100 * millisecond);
-  }
-  void start_lane() {
-    lane = spawn_metered<backfill_state>(system(), where, backfill_path,
-                                         [this](backfill_state& state) { state.prepare(&context); });
-    settle();
-  }
-  void kill_all() {
-    kill(backfill_path);
-    kill("/partitions/0/window");
-    kill("/partitions/0/features");
-    kill("/partitions/0/inference");
-    kill("/partitions/0/appender");
-    for (auto* child : {"window", "features", "inference", "appender"}) forget(partition_path(0, child));
-  }
-  void live(const std::vector<happening>& events) {
-    tell(find<appender_actor>("/partitions/0/appender"), verb::append_v, part_of(events), ++number,
-         feed.as<append_listener>());
-  }
-  // Where its answer will be.
-  std::shared_ptr<std::vector<backfill_answer>> send_post(const std::string& lines, bool dry_run = false) {
-    auto post = std::make_shared<backfill_post>();
-    auto got = std::make_shared<std::vector<backfill_answer>>();
-    post->feed = "past";
-    post->lines = lines;
-    post->dry_run = dry_run;
-    post->answer = [got](backfill_answer x) { got->push_back(std::move(x)); };
-    tell(lane, verb::append_v, backfill_post_ptr{post});
-    return got;
-  }
-  backfill_answer post(const std::string& lines, bool dry_run = false) {
-    auto got = send_post(lines, dry_run);
-    CAF_REQUIRE_EQUAL(got->size(), 1u);
-    return got->front();
-  }
-  // The bar of a second, or of five; null where there is none.
-  std::optional<bar> stored(timestamp start, nanoseconds interval = second, const std::string& provider = "nyse") {
-    std::optional<bar> out;
-    scan_bars(log, {"SPY", interval, provider, start, start + 1}, [&](const bar& x) { return out = x, true; });
-    return out;
-  }
-  std::uint64_t trades(timestamp start, nanoseconds interval = second, const std::string& provider = "nyse") {
-    auto found = stored(start, interval, provider);
-    return found ? found->trades : 0;
-  }
-  std::vector<derived> made(topic of) const {
-    std::vector<derived> out;
-    for (auto& r : records(of)) {
-      auto items = derived_from_msgpack(r.payload);
-      ensure(items.has_value(), "what is written can be read");
-      out.insert(out.end(), items->begin(), items->end());
-    }
-    return out;
-  }
-  std::size_t signals() const { return made(topic::signals).size(); }
-  // What the log gives when it is gone over again.
-  bool replays_the_same() const {
-    partition_stages stages;
-    std::vector<derived> bars, features, all_signals;
-    auto dealt_with = offset_from_text(saved(stage_table, dealt_with_key(0)));
-    for (auto& entry : entries()) {
-      if (entry->offset >= dealt_with) break;
-      auto step = stages.apply(*entry);
-      ensure(step.has_value(), "the log can be gone over");
-      bars.insert(bars.end(), step->bars.begin(), step->bars.end());
-      features.insert(features.end(), step->features.begin(), step->features.end());
-      all_signals.insert(all_signals.end(), step->signals.begin(), step->signals.end());
-    }
-    return bars == made(topic::bars) && features == made(topic::features) && all_signals == made(topic::signals);
-  }
-
-  backfill_actor lane;
-  listener feed;
-  std::uint64_t number = 0;
-};
-
-// A trade in each second from 09:30:00 on but for the fourth, and then silence until all is closed.
-void trade_with_a_hole(lane_world& w, int seconds = 10) {
-  for (int n = 0; n < seconds; ++n) {
-    if (n != 3) w.live({trade(at("09:30:00.5") + n * second, std::to_string(100 + n), "1", n)});
-    w.pass(second);
-  }
-  w.pass(8 * second);
-}
-
-} // namespace
 
 CAF_TEST(a second that was missed gets its bar and the longer one that it lies in is revised) {
   lane_world w;
@@ -227,6 +107,38 @@ CAF_TEST(history of a source that was never live gets bars that are new) {
   CAF_CHECK(w.replays_the_same());
 }
 
+CAF_TEST(features of a window that was healed for now are those of its bar in the end) {
+  lane_world w;
+  feature_rules features;
+  features.interval = 5 * second;
+  features.windows = {{"momentum", feature_kind::momentum, 0, 1}};
+  w.rules.set({w.rules.get().first.bars, features.save(), {}});
+  w.start();
+  w.pass(2 * second);
+  std::string lines;
+  for (int n = 0; n < 7; ++n) lines += line_of(at("08:00:00.5") + n * second, std::to_string(50 + n), n, "SPY", "old");
+  CAF_CHECK_EQUAL(w.post(lines).taken, 7u);
+  w.pass(4 * second);
+  auto said = w.made(topic::features).size();
+  CAF_CHECK_EQUAL(said, 2u);
+  w.live({trade(at("08:00:08.5"), "90", "1", 100, "SPY", "old")});
+  w.pass(second);
+  w.live({trade(at("08:00:12.5"), "30", "1", 101, "SPY", "old"), trade(at("08:00:17"), "60", "1", 102, "SPY", "old")});
+  w.pass(12 * second);
+  feature_stage in_order{features};
+  std::map<timestamp, feature_vector> wanted, last;
+  for (auto start = at("08:00:00"); start < at("08:00:20"); start = start + 5 * second)
+    if (auto made = w.stored(start, 5 * second, "old")) in_order.on_bar(*made);
+  for (auto& x : in_order.take_output()) wanted[x.start] = x;
+  for (auto& item : w.made(topic::features))
+    if (auto* x = std::get_if<feature_vector>(&item)) last[x->start] = *x;
+  CAF_CHECK_EQUAL(last.size(), 4u);
+  CAF_REQUIRE_EQUAL(wanted.size(), last.size());
+  for (auto& [start, x] : wanted) CAF_CHECK(say_the_same(x, last[start]));
+  CAF_CHECK_EQUAL(w.counted("finstream_backfill_owed_windows"), 0u);
+  CAF_CHECK(w.replays_the_same());
+}
+
 CAF_TEST(an event that came too late for its bar counts when it is posted again) {
   lane_world w;
   w.start();
@@ -241,25 +153,6 @@ CAF_TEST(an event that came too late for its bar counts when it is posted again)
   w.pass(3 * second);
   CAF_REQUIRE(w.stored(at("09:30:03")));
   CAF_CHECK_EQUAL(told(*w.stored(at("09:30:03"))), "77/77/77/77/1/77/1");
-}
-
-CAF_TEST(whatever is killed after the answer is healed by those that come next) {
-  lane_world w;
-  w.start();
-  trade_with_a_hole(w);
-  CAF_CHECK_EQUAL(w.post(line_of(at("09:30:03.25"), "103", 3)).taken, 1u);
-  w.kill_all();
-  CAF_REQUIRE(!w.stored(at("09:30:03")));
-  w.start();
-  w.pass(4 * second);
-  CAF_CHECK(w.stored(at("09:30:03")).has_value());
-  auto before = w.made(topic::bars).size();
-  CAF_CHECK_EQUAL(w.post(line_of(at("09:30:03.25"), "103", 3)).duplicates, 1u);
-  w.kill_all();
-  w.start();
-  w.pass(4 * second);
-  CAF_CHECK_EQUAL(w.made(topic::bars).size(), before);
-  CAF_CHECK(w.replays_the_same());
 }
 
 CAF_TEST(a dry run says what would change and changes nothing) {
@@ -352,38 +245,4 @@ CAF_TEST(what an answer says over HTTP) {
   CAF_CHECK_EQUAL(refused.status, 503);
   CAF_CHECK_EQUAL(refused.content_type, "application/problem+json");
   CAF_CHECK(refused.body.ends_with(R"("detail":"later","wait_ms":700})"));
-}
-
-CAF_TEST(what a lane that died had handed over is not taken a second time) {
-  lane_world w;
-  w.start();
-  trade_with_a_hole(w);
-  w.log.refuse(errc::disk_full);
-  w.send_post(line_of(at("09:30:03.25"), "103", 3));
-  w.kill(backfill_path);
-  w.forget(backfill_path);
-  w.start_lane();
-  auto again = w.send_post(line_of(at("09:30:03.25"), "103", 3));
-  w.log.refuse(errc::none);
-  w.pass(3 * second);
-  CAF_REQUIRE_EQUAL(again->size(), 1u);
-  CAF_CHECK_EQUAL(again->front().taken, 0u);
-  CAF_CHECK_EQUAL(again->front().duplicates, 1u);
-  CAF_CHECK_EQUAL(w.trades(at("09:30:03")), 1u);
-}
-
-CAF_TEST(a record that is set aside keeps nobody from backfilling) {
-  lane_world w;
-  transaction poison;
-  poison.appends.push_back({topic::events, 0, record_kind::events, 1, w.time.now(), "garbage"});
-  set_aside_request aside;
-  aside.key = set_aside_key(0, 0);
-  aside.from = line_stage::window;
-  poison.writes.push_back(set_aside_write(aside, 0));
-  CAF_REQUIRE(w.log.write(std::move(poison)).has_value());
-  w.start();
-  trade_with_a_hole(w);
-  CAF_CHECK_EQUAL(w.post(line_of(at("09:30:03.25"), "103", 3)).taken, 1u);
-  w.pass(3 * second);
-  CAF_CHECK_EQUAL(w.trades(at("09:30:03")), 1u);
 }
