@@ -188,7 +188,7 @@ void feature_history::change(const feature_needs& before, const feature_needs& n
       strengths_[row * width + k] = old_index < old_width ? old[row * old_width + old_index] : state;
     }
   }
-  trim(needs);
+  if (bars_.size() != 0) trim(needs);
 }
 
 void feature_history::save(byte_writer& out) const {
@@ -219,7 +219,7 @@ bool feature_history::load(byte_reader& in, const feature_needs& needs) {
     returns_.push_back(return_at(bars_.size() - 1));
   }
   rows_ = in.number();
-  if (!in.good() || !ascend || rows_ == 0 || rows_ > bars_.size()) return false;
+  if (!in.good() || !ascend || (rows_ == 0) != (bars_.size() == 0) || rows_ > bars_.size()) return false;
   auto sane = true;
   for (auto n = rows_ * needs.periods.size(); n != 0 && in.good(); --n) {
     strength x;
@@ -243,7 +243,7 @@ void feature_history::save_ahead(byte_writer& out) const {
 bool feature_history::load_ahead(byte_reader& in) {
   for (auto n = in.count(least_bar); n != 0 && in.good(); --n) {
     auto x = load_bar(in);
-    if (!is_reachable(x.start) || x.start <= newest().start) return false;
+    if (!is_reachable(x.start) || (size() != 0 && x.start <= newest().start)) return false;
     ahead_[x.start] = x;
   }
   return in.good();

@@ -48,9 +48,10 @@ void feature_stage::on_healed(const std::vector<derived>& bars, const std::vecto
   for (auto& item : bars) {
     auto* x = std::get_if<bar>(&item);
     if (x == nullptr || x->interval != rules_.interval) continue;
+    if (!is_reachable(x->start) || (x->flags & synthetic) != 0) continue;
     auto at = series_.find(*x);
-    if (at == series_.end() || !is_reachable(x->start)) continue;
-    if (x->start <= at->second.newest().start)
+    if (at == series_.end()) at = series_.try_emplace({x->provider, x->symbol}).first;
+    if (at->second.size() != 0 && x->start <= at->second.newest().start)
       amend(*at, *x, before[at->first]);
     else
       keep_ahead(at->second, *x);

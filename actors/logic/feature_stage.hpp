@@ -32,8 +32,8 @@ public:
   // bars that start more than `revise_for` before the newest of their series are passed over.
   void on_bar(const bar& x);
   // What was healed aside and is published: bars, and their vectors. Vectors that came meanwhile and are not among
-  // these are published again where they change, and what is to come rests on the healed bars, those after the newest
-  // bar of a series included. Of a series that was never live nothing is kept.
+  // these are published again where they change, and what is to come rests on the healed bars: also on those after the
+  // newest bar of a series, and on those of one that was never live.
   void on_healed(const std::vector<derived>& bars, const std::vector<derived>& vectors);
   // New rules hold from here on; nothing is published again for them. History is kept where the interval is the same.
   void on_rules(const feature_rules& rules);

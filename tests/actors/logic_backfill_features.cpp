@@ -164,3 +164,25 @@ CAF_TEST(bars healed ahead of the newest one come before the next that is newer)
   CAF_REQUIRE(!revised.empty());
   CAF_CHECK_EQUAL(revised[0].revision, 3u);
 }
+
+CAF_TEST(what comes first of a source that was never live rests on what was healed) {
+  feature_window momentum, rsi;
+  momentum.name = "momentum", momentum.kind = feature_kind::momentum, momentum.bars = 2;
+  rsi.name = "rsi", rsi.kind = feature_kind::rsi, rsi.bars = 2;
+  auto rules = windows_of({momentum, rsi});
+  feature_stage all{rules}, healed{rules};
+  std::vector<derived> past;
+  for (int n = 0; n < 3; ++n) all.on_bar(bar_at(n, 100 + n * n)), past.emplace_back(bar_at(n, 100 + n * n));
+  all.take_output();
+  healed.on_healed(past, {});
+  CAF_CHECK(healed.take_output().empty());
+  healed.on_rules(windows_of({rsi, momentum})); // nothing is live, and it stands
+  healed.on_rules(rules);
+  auto again = feature_stage::load(healed.save());
+  CAF_REQUIRE(again.has_value());
+  for (int n = 3; n < 5; ++n) all.on_bar(bar_at(n, 100 + n)), again->on_bar(bar_at(n, 100 + n));
+  auto wanted = all.take_output(), got = again->take_output();
+  CAF_REQUIRE_EQUAL(got.size(), 2u);
+  CAF_CHECK(say_the_same(wanted[0], got[0]));
+  CAF_CHECK(say_the_same(wanted[1], got[1]));
+}
