@@ -71,10 +71,26 @@ expected<void> event_spans::follow_rejected() {
   return {};
 }
 
-std::uint64_t event_spans::count(timestamp from, timestamp to) const {
-  std::uint64_t out = 0;
+std::vector<window_name> event_spans::with_at_most(std::uint64_t events,
+                                                   const std::vector<window_name>& windows) const {
+  stretches times;
+  for (auto& x : windows) times.add(x.start, x.end());
+  std::vector<const span*> near;
   for (auto& x : spans_)
-    if (x.first < to && x.last >= from) out += x.next - x.offset;
+    if (times.meets(x.first, x.last)) near.push_back(&x);
+  std::vector<window_name> out;
+  const window_name* same = nullptr; // many series share a window's times
+  auto fits = true;
+  for (auto& window : windows) {
+    if (same == nullptr || same->start != window.start || same->interval != window.interval) {
+      std::uint64_t count = 0;
+      for (auto* x : near)
+        if (x->first < window.end() && x->last >= window.start) count += x->next - x->offset;
+      fits = count <= events;
+    }
+    same = &window;
+    if (fits) out.push_back(window);
+  }
   return out;
 }
 

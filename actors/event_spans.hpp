@@ -22,8 +22,8 @@ public:
   // Every batch with events of these times, backfilled ones among them; each with other events, too. Errors: those of
   // the log.
   expected<void> visit(const stretches& times, const std::function<void(const log_entry&)>& visit) const;
-  // At most so many events are of these times.
-  std::uint64_t count(timestamp from, timestamp to) const;
+  // Of these windows, ascending, those whose times have no more than so many events, whosever they are.
+  std::vector<window_name> with_at_most(std::uint64_t events, const std::vector<window_name>& windows) const;
   // Whether the live stages would not have it, because it came too late for them.
   bool came_late(std::uint64_t offset) const { return std::binary_search(late_.begin(), late_.end(), offset); }
 

@@ -170,11 +170,12 @@ expected<healing> healer::take_over() {
   auto followed = spans_.follow();
   if (!followed) return tl::unexpected{followed.error()};
   if (!*followed) return out;
-  auto& windows = out.part.taken_over.windows;
+  std::vector<window_name> resting;
   for (auto& [window, state] : owed_)
-    if (windows.size() < most_taken_over && hold_of(window) == hold::rests && is_made(window) &&
-        spans_.count(window.start, window.end()) <= most_gathered_events)
-      windows.push_back(window);
+    if (hold_of(window) == hold::rests && is_made(window)) resting.push_back(window);
+  auto& windows = out.part.taken_over.windows;
+  windows = spans_.with_at_most(most_gathered_events, resting);
+  windows.resize(std::min(windows.size(), most_taken_over));
   is_done_ = windows.empty();
   if (is_done_) nothing_due_at_ = checkpoint_at_;
   return out;
