@@ -22,23 +22,6 @@ std::optional<int> number_in(std::string_view text, int most) {
   return out;
 }
 
-std::optional<std::string> without_percents(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    unsigned char byte = 0;
-    if (i + 2 >= text.size()) return std::nullopt;
-    auto [end, error] = std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16);
-    if (error != std::errc{} || end != text.data() + i + 3) return std::nullopt;
-    out += static_cast<char>(byte);
-    i += 2;
-  }
-  return out;
-}
-
 } // namespace
 
 expected<redis_address> parse_redis_url(const std::string& url) {
@@ -47,15 +30,7 @@ expected<redis_address> parse_redis_url(const std::string& url) {
   if (!rest.starts_with(scheme)) return refuse("does not begin with redis://");
   rest.remove_prefix(scheme.size());
   redis_address out;
-  if (auto at = rest.rfind('@'); at != rest.npos) {
-    auto who = rest.substr(0, at);
-    auto colon = who.find(':');
-    if (colon == who.npos) return refuse("has a user without a password");
-    auto user = without_percents(who.substr(0, colon)), password = without_percents(who.substr(colon + 1));
-    if (!user || !password) return refuse("has a % without two hex digits in its user or password");
-    out.user = *user, out.password = *password;
-    rest.remove_prefix(at + 1);
-  }
+  if (auto* why = take_user(rest, out.user)) return refuse(why);
   if (auto slash = rest.find('/'); slash != rest.npos) {
     auto database = rest.substr(slash + 1);
     if (!database.empty() && !number_in(database, 1'000'000)) return refuse("has a database that is not a number");

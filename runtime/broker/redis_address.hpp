@@ -2,13 +2,15 @@
 #pragma once
 
 #include "messages/errors.hpp"
+#include "runtime/broker/url_user.hpp"
 
 #include <string>
 
 namespace finstream {
 
 struct redis_address {
-  std::string host, user, password, database = "0";
+  std::string host, database = "0";
+  url_user user;
   int port = 6379;
 
   std::string text() const { return host + ":" + std::to_string(port); } // without what is secret

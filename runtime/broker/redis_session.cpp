@@ -158,10 +158,10 @@ expected<void> redis_session::connect() {
 
 expected<void> redis_session::introduce() {
   std::vector<redis_command> commands;
-  if (!address_.user.empty())
-    commands.push_back({"AUTH", address_.user, address_.password});
-  else if (!address_.password.empty())
-    commands.push_back({"AUTH", address_.password});
+  if (!address_.user.name.empty())
+    commands.push_back({"AUTH", address_.user.name, address_.user.password});
+  else if (!address_.user.password.empty())
+    commands.push_back({"AUTH", address_.user.password});
   if (address_.database != "0") commands.push_back({"SELECT", address_.database});
   commands.insert(commands.end(), {{"CLIENT", "SETNAME", "finstream"}, {"CLIENT", "ID"}, {"INFO", "server"}});
   auto replies = ask_all(commands); // connected by now

@@ -229,7 +229,7 @@ CAF_TEST(where nobody listens nothing is waited for) {
 
 CAF_TEST(a url says where a server is and as whom to go there) {
   auto all = must(parse_redis_url("redis://trader:a%3Ab@redis.internal:6380/2"));
-  CAF_CHECK_EQUAL(all.user + " " + all.password + " " + all.text() + " " + all.database,
+  CAF_CHECK_EQUAL(all.user.name + " " + all.user.password + " " + all.text() + " " + all.database,
                   "trader a:b redis.internal:6380 2");
   CAF_CHECK_EQUAL(must(parse_redis_url("redis://localhost")).text(), "localhost:6379");
   CAF_CHECK_EQUAL(must(parse_redis_url("redis://:p@[::1]:7000/")).host, "::1");
