@@ -62,6 +62,7 @@ expected<std::unique_ptr<brokered_bus>> open_when_begun(const embedded_bus_optio
 expected<std::unique_ptr<broker>> open_broker(const bus_settings& config) {
   broker_options options;
   options.url = config.broker.url;
+  options.security = config.broker.security;
   options.connect_timeout_ms = config.broker.connect_timeout_ms;
   options.request_timeout_ms = config.broker.request_timeout_ms;
   switch (config.type) {

@@ -63,7 +63,7 @@ LAYERS = {
     "feeds": ["messages/", "feeds/"],
 }
 RUNTIME_SHARED = ["runtime/clock/", "runtime/log/", "runtime/metrics/"]
-RUNTIME_ALSO = {"bus": ["runtime/broker/"], "store": ["runtime/bus/"], "config": ["runtime/bus/"], "models": ["runtime/process/"]}
+RUNTIME_ALSO = {"bus": ["runtime/broker/"], "store": ["runtime/bus/"], "config": ["runtime/broker/", "runtime/bus/"], "models": ["runtime/process/"]}
 LOGIC_MAY = ["messages/value/", "messages/event/", "messages/command/", "messages/schema/", "messages/errors.hpp",
              "messages/field.hpp", "runtime/expression/expression.hpp"]
 

@@ -20,6 +20,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/value/timestamp.hpp"
+#include "runtime/broker/security.hpp"
 
 #include <compare>
 #include <cstdint>
@@ -161,12 +162,14 @@ public:
 };
 
 struct broker_options {
-  std::string url; // "redis://[[user]:password@]host[:port][/database]", "nats://...", "host:port,host:port"
+  // "redis://[[user]:password@]host[:port][/database]", "nats://...", "tls://...", "host:port,host:port"
+  std::string url;
   int connect_timeout_ms = 2000;
   int request_timeout_ms = 2000;
   int health_interval_ms = 5000;
   int stale_after_ms = 30'000;     // a message that a consumer has had for so long may be claimed by another
   int max_pending_messages = 1000; // of a group's consumers: handed out and not acknowledged
+  broker_security security = {};   // of NATS and Kafka
 };
 
 // A driver that this build does not have fails with errc::invalid_argument and says which package it needs. Nothing is

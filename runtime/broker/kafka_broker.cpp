@@ -40,9 +40,9 @@ std::size_t fitting(std::span<const broker_message> messages) {
 
 } // namespace
 
-kafka_broker::kafka_broker(broker_options options, std::unique_ptr<kafka_admin> admin)
-  : options_{std::move(options)}, admin_{std::move(admin)}, session_{options_}, health_{options_.health_interval_ms},
-    writer_{unique_name()} {}
+kafka_broker::kafka_broker(kafka_address address, broker_options options, std::unique_ptr<kafka_admin> admin)
+  : options_{std::move(options)}, admin_{std::move(admin)}, session_{std::move(address), options_},
+    health_{options_.health_interval_ms}, writer_{unique_name()} {}
 
 kafka_broker::~kafka_broker() { streams_.clear(); }
 
@@ -266,8 +266,9 @@ broker_capabilities kafka_broker::capabilities() const {
 }
 
 expected<std::unique_ptr<broker>> open_kafka_broker(const broker_options& options) {
-  if (auto sound = check_kafka_url(options.url); !sound) return tl::unexpected{sound.error()};
-  return std::make_unique<kafka_broker>(options, make_kafka_admin());
+  auto address = parse_kafka_url(options.url);
+  if (!address) return tl::unexpected{address.error()};
+  return std::make_unique<kafka_broker>(std::move(*address), options, make_kafka_admin());
 }
 
 } // namespace finstream

@@ -17,7 +17,7 @@ namespace finstream {
 
 class kafka_broker : public broker {
 public:
-  kafka_broker(broker_options options, std::unique_ptr<kafka_admin> admin);
+  kafka_broker(kafka_address address, broker_options options, std::unique_ptr<kafka_admin> admin);
   ~kafka_broker() override;
 
   expected<void> open_stream(const std::string& stream) override;

@@ -23,35 +23,41 @@ std::list<kafka_client>& never_destroyed() {
 
 } // namespace
 
-kafka_consumer::kafka_consumer(kafka_session& session, std::string topic, std::string group_id, const std::string& name,
+kafka_consumer::kafka_consumer(kafka_session& session, std::string topic, std::string group_id, std::string name,
                                const broker_options& options)
-  : session_{session}, topic_{std::move(topic)}, group_id_{std::move(group_id)}, max_pending_{static_cast<std::size_t>(
-                                                                                   options.max_pending_messages)} {
-  auto silent_ms = std::max(options.stale_after_ms, least_session_ms);
-  client_ = session.make(
+  : session_{session}, topic_{std::move(topic)}, group_id_{std::move(group_id)}, name_{std::move(name)},
+    silent_ms_{std::max(options.stale_after_ms, least_session_ms)}, max_pending_{static_cast<std::size_t>(
+                                                                      options.max_pending_messages)} {}
+
+expected<void> kafka_consumer::join() {
+  auto made = session_.make(
     RD_KAFKA_CONSUMER,
     {{"group.id", group_id_},
-     {"client.id", name},
+     {"client.id", name_},
      {"partition.assignment.strategy", "cooperative-sticky"},
      {"enable.auto.commit", "false"},
      {"enable.auto.offset.store", "false"},
      {"auto.offset.reset", "earliest"},
      {"isolation.level", "read_uncommitted"},
      {"enable.partition.eof", "true"},
-     {"session.timeout.ms", std::to_string(silent_ms)},
-     {"max.poll.interval.ms", std::to_string(silent_ms)},
-     {"heartbeat.interval.ms", std::to_string(std::min(silent_ms / 4, 3000))},
+     {"session.timeout.ms", std::to_string(silent_ms_)},
+     {"max.poll.interval.ms", std::to_string(silent_ms_)},
+     {"heartbeat.interval.ms", std::to_string(std::min(silent_ms_ / 4, 3000))},
      {"fetch.wait.max.ms", "100"},
      {"fetch.error.backoff.ms", "20"},
      {"queued.max.messages.kbytes", "16384"}},
     [](rd_kafka_conf_t& conf, void*) { rd_kafka_conf_set_rebalance_cb(&conf, &kafka_consumer::on_rebalance); }, this);
+  if (!made) return tl::unexpected{made.error()};
+  client_ = std::move(*made);
   rd_kafka_poll_set_consumer(client_.get());
   auto wanted = partition_of(topic_);
   wanted->elems[0].partition = RD_KAFKA_PARTITION_UA;
   ensure(rd_kafka_subscribe(client_.get(), wanted.get()) == RD_KAFKA_RESP_ERR_NO_ERROR, "a topic can be subscribed to");
+  return {};
 }
 
 kafka_consumer::~kafka_consumer() {
+  if (!client_) return;
   kept_.clear();
   rd_kafka_consumer_close(client_.get());
   if (!was_member_ && rd_kafka_version() < sound_since) never_destroyed().push_back(std::move(client_));

@@ -14,12 +14,14 @@ namespace finstream {
 
 class kafka_consumer {
 public:
-  kafka_consumer(kafka_session& session, std::string topic, std::string group_id, const std::string& name,
+  kafka_consumer(kafka_session& session, std::string topic, std::string group_id, std::string name,
                  const broker_options& options);
   kafka_consumer(const kafka_consumer&) = delete;
   kafka_consumer& operator=(const kafka_consumer&) = delete;
   ~kafka_consumer(); // leaves the group
 
+  // Connects, and joins the group. First of all, once. Errors: those of kafka_session::make().
+  expected<void> join();
   // `end` is where the stream ends; what is before it is waited for, what is behind it only as long as told.
   expected<std::vector<taken_message>> take(std::int64_t end, std::size_t limit, nanoseconds patience);
   // What it does not have pending is passed over.
@@ -46,7 +48,8 @@ private:
   expected<void> commit();
 
   kafka_session& session_; // for deadlines and failures; the connection is one of its own
-  std::string topic_, group_id_;
+  std::string topic_, group_id_, name_;
+  int silent_ms_; // so long it may be, and is still one of the group
   std::size_t max_pending_;
   kafka_client client_;
   bool was_member_ = false; // the group has told it at least once what it has

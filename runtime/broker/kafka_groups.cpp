@@ -46,6 +46,10 @@ expected<std::vector<taken_message>> kafka_broker::take(const std::string& strea
       if (!end) return tl::unexpected{end.error()};
       auto id = group_id_of(stream, group);
       auto [it, is_new] = groups_[id].try_emplace(consumer, session_, from.topic, id, consumer, options_);
+      if (auto joined = is_new ? it->second.join() : expected<void>{}; !joined) {
+        groups_[id].erase(it);
+        return tl::unexpected{joined.error()};
+      }
       auto out = it->second.take(*end, limit, patience);
       if (out) statistics_.read += out->size();
       return out;

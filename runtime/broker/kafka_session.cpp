@@ -37,12 +37,13 @@ constexpr meaning meanings[] = {
   {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, errc::trimmed, "; it was removed in between"},
 };
 
-bool is_server(std::string_view x) {
-  auto colon = x.rfind(':');
-  auto port = colon == x.npos ? "9092" : x.substr(colon + 1);
-  auto is_sound = [](char c) { return std::string_view{"/@?#%\\ \t\n"}.find(c) == std::string_view::npos; };
-  return colon != 0 && !x.empty() && std::ranges::all_of(x, is_sound) && !port.empty() && port.size() <= 5 &&
-         std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+const char* name_of(sasl_mechanism x) {
+  switch (x) {
+  case sasl_mechanism::plain: return "PLAIN";
+  case sasl_mechanism::scram_sha_256: return "SCRAM-SHA-256";
+  case sasl_mechanism::scram_sha_512: return "SCRAM-SHA-512";
+  }
+  stop_on_bug("a mechanism without a name");
 }
 
 } // namespace
@@ -53,19 +54,8 @@ kafka_partitions partition_of(const std::string& topic, std::int64_t offset) {
   return out;
 }
 
-expected<void> check_kafka_url(const std::string& url) {
-  for (std::string_view rest{url};;) {
-    auto one = rest.substr(0, rest.find(','));
-    if (!is_server(one))
-      return fail(errc::invalid_argument,
-                  "the url of Kafka is not understood: it is host:port, or several of these with "
-                  "commas between them, without a scheme, a user or a password");
-    if (one.size() == rest.size()) return {};
-    rest.remove_prefix(one.size() + 1);
-  }
-}
-
-kafka_session::kafka_session(const broker_options& options) : options_{options}, server_{"Kafka at " + options.url} {}
+kafka_session::kafka_session(kafka_address address, const broker_options& options)
+  : address_{std::move(address)}, options_{options}, server_{"Kafka at " + address_.servers} {}
 
 void kafka_session::begin(nanoseconds patience) {
   deadline_ = system_clock().monotonic() + patience + options_.request_timeout_ms * millisecond;
@@ -78,20 +68,43 @@ bool kafka_session::is_over() const { return system_clock().monotonic() >= deadl
 void kafka_session::on_error(rd_kafka_t*, int error, const char* reason, void* self) {
   if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return; // the reason was there before
   auto& it = *static_cast<kafka_session*>(self);
+  if (it.is_refused()) return; // this says more than that another address did not answer
   it.heard_ = reason;
   it.heard_error_ = static_cast<rd_kafka_resp_err_t>(error);
 }
 
-kafka_client kafka_session::make(rd_kafka_type_t type, const settings& more, void (*prepare)(rd_kafka_conf_t&, void*),
-                                 void* self) {
-  settings all{
-    {"bootstrap.servers", options_.url},
+bool kafka_session::is_refused() const {
+  if (heard_error_ != RD_KAFKA_RESP_ERR__SSL) return heard_error_ == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+  // A broker that hangs up in between may be one that is just ending.
+  return heard_.find("Disconnected") == heard_.npos && heard_.find("SSL transport error") == heard_.npos;
+}
+
+kafka_session::settings kafka_session::settings_of_all() const {
+  settings out{
+    {"bootstrap.servers", address_.servers},
     {"client.id", "finstream"},
     {"socket.timeout.ms", std::to_string(std::max(options_.request_timeout_ms, 10))},
     {"socket.connection.setup.timeout.ms", std::to_string(std::max(options_.connect_timeout_ms, 1000))},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "500"},
   };
+  auto has_user = !address_.user.name.empty();
+  out["security.protocol"] = std::string{has_user ? "sasl_" : ""} + (address_.is_tls ? "ssl" : "plaintext");
+  if (has_user) {
+    out["sasl.mechanism"] = name_of(options_.security.mechanism);
+    out["sasl.username"] = address_.user.name;
+    out["sasl.password"] = address_.user.password;
+  }
+  for (auto& [name, file] : {std::pair{"ssl.ca.location", &options_.security.ca_file},
+                             std::pair{"ssl.certificate.location", &options_.security.certificate_file},
+                             std::pair{"ssl.key.location", &options_.security.key_file}})
+    if (!file->empty()) out[name] = *file;
+  return out;
+}
+
+expected<kafka_client> kafka_session::make(rd_kafka_type_t type, const settings& more,
+                                           void (*prepare)(rd_kafka_conf_t&, void*), void* self) {
+  auto all = settings_of_all();
   for (const auto& [name, value] : more) all[name] = value;
   auto* conf = rd_kafka_conf_new();
   char why[512];
@@ -100,16 +113,16 @@ kafka_client kafka_session::make(rd_kafka_type_t type, const settings& more, voi
   rd_kafka_conf_set_log_cb(conf, nullptr); // what is to be said is in our failures
   rd_kafka_conf_set_opaque(conf, self);
   prepare(*conf, self);
-  auto* made = rd_kafka_new(type, conf, why, sizeof why);
-  ensure(made != nullptr, why);
-  return kafka_client{made};
+  if (auto* made = rd_kafka_new(type, conf, why, sizeof why)) return kafka_client{made};
+  rd_kafka_conf_destroy(conf);
+  return fail(errc::config_invalid, "no client can be made for " + server_ + ": " + why); // a file cannot be read
 }
 
 expected<void> kafka_session::connect() {
   if (client_) return {};
-  heard_.clear();
-  heard_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
-  client_ = make(
+  if (auto sound = check_readable(options_.security); !sound) return sound;
+  forget_what_was_heard();
+  auto made = make(
     RD_KAFKA_CONSUMER,
     {{"enable.partition.eof", "true"},
      {"auto.offset.reset", "error"},
@@ -118,8 +131,11 @@ expected<void> kafka_session::connect() {
      {"fetch.error.backoff.ms", "20"},
      {"queued.max.messages.kbytes", "16384"}},
     [](rd_kafka_conf_t& conf, void*) { rd_kafka_conf_set_error_cb(&conf, &kafka_session::on_error); }, this);
+  if (!made) return tl::unexpected{made.error()};
+  client_ = std::move(*made);
   auto answered = ask_for_topics(std::min(left_ms(), std::max(options_.connect_timeout_ms, 1)));
   if (!answered) return answered;
+  forget_what_was_heard(); // of servers that did not let it in, where another has
   ++connects_;
   return {};
 }
@@ -157,8 +173,8 @@ expected<std::int64_t> kafka_session::offset(const std::string& topic, std::int6
 }
 
 expected<rd_kafka_t*> kafka_session::producer(const std::string& topic) {
-  if (!producer_)
-    producer_ = make(
+  if (!producer_) {
+    auto made = make(
       RD_KAFKA_PRODUCER,
       {{"enable.idempotence", "true"},
        {"acks", "all"},
@@ -173,6 +189,9 @@ expected<rd_kafka_t*> kafka_session::producer(const std::string& topic) {
         rd_kafka_conf_set_dr_msg_cb(&conf, &kafka_messages::on_delivery);
       },
       this);
+    if (!made) return tl::unexpected{made.error()};
+    producer_ = std::move(*made);
+  }
   if (writes_to_.contains(topic)) return producer_.get();
   // Asked beforehand, since a topic that is not known to the library yet costs it a second.
   kafka_topic to{rd_kafka_topic_new(producer_.get(), topic.c_str(), nullptr)};
@@ -191,13 +210,13 @@ tl::unexpected<failure> kafka_session::failed(const std::string& what, rd_kafka_
   auto message = what + " in " + server_ + " failed: " + (said.empty() ? rd_kafka_err2str(error) : said);
   auto known = std::ranges::find(meanings, error, &meaning::error);
   if (known != std::end(meanings)) return fail(known->means, message + known->advice);
-  switch (heard_error_) {
-  case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-  case RD_KAFKA_RESP_ERR__SSL:
+  if (is_refused()) {
     is_lost_ = true;
-    return fail(errc::config_invalid, message + ": " + heard_ + "; this driver has neither passwords nor TLS yet");
-  default: return lost(what, rd_kafka_err2str(error) + (heard_.empty() ? "" : " (" + heard_ + ")"));
+    return fail(errc::config_invalid, message + ": " + heard_ + "; docs/brokers.md says how to get in");
   }
+  auto wants_certificate = options_.security.certificate_file.empty() && heard_.find("SSL routines") != heard_.npos;
+  return lost(what, rd_kafka_err2str(error) + (heard_.empty() ? "" : " (" + heard_ + ")") +
+                      (wants_certificate ? " (perhaps it wants a certificate of this program)" : ""));
 }
 
 tl::unexpected<failure> kafka_session::lost(const std::string& what, const std::string& why) {

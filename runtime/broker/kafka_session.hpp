@@ -4,6 +4,7 @@
 
 #include "messages/value/timestamp.hpp"
 #include "runtime/broker/broker.hpp"
+#include "runtime/broker/kafka_address.hpp"
 
 #include <librdkafka/rdkafka.h>
 #include <map>
@@ -28,14 +29,11 @@ using kafka_partitions =
 inline constexpr std::int32_t kafka_partition = 0;
 kafka_partitions partition_of(const std::string& topic, std::int64_t offset = RD_KAFKA_OFFSET_INVALID);
 
-// "host:9092,host2:9092". Errors: invalid_argument, which does not repeat it.
-expected<void> check_kafka_url(const std::string& url);
-
 class kafka_session {
 public:
   using settings = std::map<std::string, std::string>; // of the library, by its names
 
-  explicit kafka_session(const broker_options& options);
+  kafka_session(kafka_address address, const broker_options& options);
   kafka_session(const kafka_session&) = delete;
   kafka_session& operator=(const kafka_session&) = delete;
   ~kafka_session() { drop(); }
@@ -57,8 +55,9 @@ public:
   // The one that writes, idempotent and one request at a time; made when it is needed.
   expected<rd_kafka_t*> producer(const std::string& topic);
   rd_kafka_t& client() const { return *client_; } // asks and reads
-  // One more, with these settings beside those that all have.
-  kafka_client make(rd_kafka_type_t type, const settings& more, void (*prepare)(rd_kafka_conf_t&, void*), void* self);
+  // One more, with these settings beside those that all have. Errors: config_invalid (certificates, a key).
+  expected<kafka_client> make(rd_kafka_type_t type, const settings& more, void (*prepare)(rd_kafka_conf_t&, void*),
+                              void* self);
 
   // A failure of what was asked for. Where it is the connection that failed, all is to be dropped: is_lost().
   tl::unexpected<failure> failed(const std::string& what, rd_kafka_resp_err_t error, const std::string& said = {});
@@ -73,8 +72,12 @@ public:
 
 private:
   static void on_error(rd_kafka_t* client, int error, const char* reason, void* self);
+  bool is_refused() const; // by what was heard: who asks again is told the same
+  void forget_what_was_heard() { heard_.clear(), heard_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; }
   expected<void> ask_for_topics(int timeout_ms);
+  settings settings_of_all() const;
 
+  kafka_address address_;
   broker_options options_;
   std::string server_;
   nanoseconds deadline_ = 0;

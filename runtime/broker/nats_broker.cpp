@@ -271,10 +271,9 @@ broker_capabilities nats_broker::capabilities() const {
 }
 
 expected<std::unique_ptr<broker>> open_nats_broker(const broker_options& options) {
-  auto shown = check_nats_url(options.url);
-  if (!shown) return tl::unexpected{shown.error()};
-  return std::make_unique<nats_broker>(
-    nats_session{options.url, *shown, options.connect_timeout_ms, options.request_timeout_ms}, options);
+  auto address = parse_nats_url(options.url);
+  if (!address) return tl::unexpected{address.error()};
+  return std::make_unique<nats_broker>(nats_session{std::move(*address), options}, options);
 }
 
 } // namespace finstream

@@ -39,7 +39,8 @@ constexpr meaning of_jetstream[] = {
   {JSNotEnabledForAccountErr, errc::incompatible, "; enable JetStream for this account"},
 };
 constexpr meaning of_library[] = {
-  {NATS_CONNECTION_AUTH_FAILED, errc::config_invalid, "; correct user and password in the url"},
+  {NATS_CONNECTION_AUTH_FAILED, errc::config_invalid,
+   "; correct user and password in the url, or the credentials file"},
   {NATS_NOT_PERMITTED, errc::config_invalid, "; docs/brokers.md says what a user must be allowed to do"},
   {NATS_SECURE_CONNECTION_WANTED, errc::config_invalid, "; the server has no TLS: write nats:// in the url"},
   {NATS_SECURE_CONNECTION_REQUIRED, errc::config_invalid, "; the server wants TLS: write tls:// in the url"},
@@ -54,31 +55,37 @@ template <std::size_t Count> const meaning* find(const meaning (&all)[Count], in
   return found == std::end(all) ? nullptr : found;
 }
 
-} // namespace
-
-expected<std::string> check_nats_url(const std::string& url) {
-  std::string shown;
-  for (std::string_view rest{url}; shown.empty() || !rest.empty();) {
-    auto one = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-    auto scheme = one.substr(0, one.find("://"));
-    auto host = one.substr(std::min(scheme.size() + 3, one.size()));
-    if (auto at = host.rfind('@'); at != host.npos) host.remove_prefix(at + 1);
-    if ((scheme != "nats" && scheme != "tls") || host.empty() || host.starts_with(':'))
-      return fail(errc::invalid_argument,
-                  "the url of NATS is not understood: it is nats://[user:password@]host[:port] or "
-                  "tls://..., or several of these with commas between them");
-    shown += (shown.empty() ? "" : ",") + std::string{scheme} + "://" + std::string{host};
-  }
-  return shown;
+// What the library has to say of its last failure in this thread.
+std::string last_words(natsStatus status) {
+  auto* said = nats_GetLastError(nullptr);
+  return said != nullptr && *said != '\0' ? said : natsStatus_GetText(status);
 }
 
-nats_session::nats_session(std::string url, std::string shown_url, int connect_timeout_ms, int request_timeout_ms)
-  : url_{std::move(url)}, server_{"NATS at " + shown_url}, connect_timeout_ms_{connect_timeout_ms},
-    request_timeout_ms_{request_timeout_ms} {}
+} // namespace
+
+expected<nats_address> parse_nats_url(const std::string& url) {
+  nats_address out{url, {}, url.starts_with("tls://")};
+  auto scheme = std::string_view{out.is_tls ? "tls://" : "nats://"};
+  for (std::string_view rest{url}; out.shown.empty() || !rest.empty();) {
+    auto one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    auto has_scheme = one.starts_with(scheme);
+    if (has_scheme) one.remove_prefix(scheme.size());
+    if (auto at = one.rfind('@'); at != one.npos) one.remove_prefix(at + 1);
+    if (!has_scheme || one.empty() || one.starts_with(':'))
+      return fail(errc::invalid_argument,
+                  "the url of NATS is not understood: it is nats://[user:password@]host[:port] or "
+                  "tls://..., or several of one kind with commas between them");
+    out.shown += (out.shown.empty() ? "" : ",") + std::string{scheme} + std::string{one};
+  }
+  return out;
+}
+
+nats_session::nats_session(nats_address address, const broker_options& options)
+  : address_{std::move(address)}, options_{options}, server_{"NATS at " + address_.shown} {}
 
 void nats_session::begin(nanoseconds patience) {
-  deadline_ = system_clock().monotonic() + patience + request_timeout_ms_ * millisecond;
+  deadline_ = system_clock().monotonic() + patience + options_.request_timeout_ms * millisecond;
 }
 
 std::int64_t nats_session::left_ms() const {
@@ -93,6 +100,29 @@ jsOptions nats_session::options() const {
   return out;
 }
 
+// The library takes tls:// for nats://, where a server does not insist on it: so this does.
+expected<void> nats_session::prepare(natsOptions& wanted) const {
+  natsOptions_SetURL(&wanted, address_.url.c_str());
+  natsOptions_SetName(&wanted, "finstream");
+  natsOptions_SetTimeout(&wanted, std::min<std::int64_t>(left_ms(), options_.connect_timeout_ms));
+  natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms);
+  natsOptions_SetAllowReconnect(&wanted, false); // at the next call, and not by itself in between
+  natsOptions_SetSecure(&wanted, address_.is_tls);
+  auto& files = options_.security;
+  auto unsound = [](const std::string& file) {
+    return fail(errc::config_invalid, file + " is not what it should be: " + last_words(NATS_SSL_ERROR));
+  };
+  if (auto sound = check_readable(files); !sound) return sound;
+  if (!files.ca_file.empty() && natsOptions_LoadCATrustedCertificates(&wanted, files.ca_file.c_str()) != NATS_OK)
+    return unsound(files.ca_file);
+  if (!files.certificate_file.empty() &&
+      natsOptions_LoadCertificatesChain(&wanted, files.certificate_file.c_str(), files.key_file.c_str()) != NATS_OK)
+    return unsound(files.certificate_file + " or " + files.key_file);
+  if (!files.credentials_file.empty())
+    natsOptions_SetUserCredentialsFromFiles(&wanted, files.credentials_file.c_str(), nullptr); // read when it connects
+  return {};
+}
+
 expected<void> nats_session::connect() {
   if (connection_ && natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED) return {};
   context_.reset();
@@ -100,14 +130,9 @@ expected<void> nats_session::connect() {
   natsOptions* made = nullptr;
   if (auto status = natsOptions_Create(&made); status != NATS_OK) return failed("connecting", status);
   std::unique_ptr<natsOptions, nats_deleter<natsOptions_Destroy>> wanted{made};
-  auto timeout = std::min<std::int64_t>(left_ms(), connect_timeout_ms_);
-  natsOptions_SetURL(made, url_.c_str());
-  natsOptions_SetName(made, "finstream");
-  natsOptions_SetTimeout(made, timeout);
-  natsOptions_SetWriteDeadline(made, request_timeout_ms_);
-  natsOptions_SetAllowReconnect(made, false); // at the next call, and not by itself in between
+  if (auto sound = prepare(*wanted); !sound) return sound;
   natsConnection* connection = nullptr;
-  if (auto status = natsConnection_Connect(&connection, made); status != NATS_OK) return failed("connecting", status);
+  if (auto status = natsConnection_Connect(&connection, made); status != NATS_OK) return not_let_in(status);
   connection_.reset(connection);
   jsCtx* context = nullptr;
   auto wait = options();
@@ -119,9 +144,18 @@ expected<void> nats_session::connect() {
   return {};
 }
 
+tl::unexpected<failure> nats_session::not_let_in(natsStatus status) {
+  auto& files = options_.security;
+  auto last = last_words(status);
+  if (!files.credentials_file.empty() && last.find(files.credentials_file) != last.npos)
+    return fail(errc::config_invalid, "connecting to " + server_ + " failed: " + last);
+  if (status == NATS_PROTOCOL_ERROR && address_.is_tls && files.certificate_file.empty()) // by TLS 1.3 it is said late
+    return lost("connecting", last + " (perhaps it wants a certificate of this program)");
+  return failed("connecting", status);
+}
+
 tl::unexpected<failure> nats_session::failed(const std::string& what, natsStatus status, jsErrCode code) {
-  auto* said = nats_GetLastError(nullptr); // of this thread
-  std::string last = said != nullptr && *said != '\0' ? said : natsStatus_GetText(status);
+  auto last = last_words(status);
   auto message = what + " in " + server_ + " failed: " + last;
   if (auto* means = find(of_jetstream, code)) return fail(means->means, message + means->advice);
   if (auto* means = find(of_library, status)) return fail(means->means, message + means->advice);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/value/timestamp.hpp"
+#include "runtime/broker/broker.hpp"
 
 #include <memory>
 #include <nats/nats.h>
@@ -18,13 +19,18 @@ using nats_subscription = std::unique_ptr<natsSubscription, nats_deleter<natsSub
 using nats_stream_info = std::unique_ptr<jsStreamInfo, nats_deleter<jsStreamInfo_Destroy>>;
 using nats_consumers = std::unique_ptr<jsConsumerInfoList, nats_deleter<jsConsumerInfoList_Destroy>>;
 
-// "nats://host:4222,nats://host2:4222", tls:// too, with user:password@. Answers it without what is secret.
-// Errors: invalid_argument, which does not repeat the url.
-expected<std::string> check_nats_url(const std::string& url);
+struct nats_address {
+  std::string url;
+  std::string shown; // without what is secret
+  bool is_tls = false;
+};
+// "nats://host:4222,nats://host2:4222", with user:password@, or all of them with tls://. Errors: invalid_argument,
+// which does not repeat the url.
+expected<nats_address> parse_nats_url(const std::string& url);
 
 class nats_session {
 public:
-  nats_session(std::string url, std::string shown_url, int connect_timeout_ms, int request_timeout_ms);
+  nats_session(nats_address address, const broker_options& options);
 
   // The deadline of what follows: so long as it may be `patient`, and then the time-out of a request.
   void begin(nanoseconds patience = 0);
@@ -48,8 +54,12 @@ public:
   const std::string& server() const { return server_; } // "NATS at nats://host:port"
 
 private:
-  std::string url_, server_;
-  int connect_timeout_ms_, request_timeout_ms_;
+  expected<void> prepare(natsOptions& wanted) const;
+  tl::unexpected<failure> not_let_in(natsStatus status);
+
+  nats_address address_;
+  broker_options options_;
+  std::string server_;
   nanoseconds deadline_ = 0;
   std::uint64_t connects_ = 0;
   std::size_t max_payload_bytes_ = 1u << 20; // what a server has unless it is told otherwise

@@ -168,11 +168,32 @@ void check_inference(const inference_settings& x, const complaint& complain) {
         fmt::format("the model is enabled, but `inference.adapters.{}.model_path` does not say where it is", name));
 }
 
+void check_security(const bus_settings& x, const complaint& complain) {
+  auto& y = x.broker.security;
+  if (y.certificate_file.empty() != y.key_file.empty())
+    complain(y.key_file.empty() ? "bus.broker.tls_certificate_file" : "bus.broker.tls_key_file",
+             "keys `bus.broker.tls_certificate_file` and `bus.broker.tls_key_file` go together");
+  const std::pair<const char*, const std::string*> files[] = {
+    {"bus.broker.tls_ca_file", &y.ca_file},
+    {"bus.broker.tls_certificate_file", &y.certificate_file},
+    {"bus.broker.tls_key_file", &y.key_file},
+  };
+  auto* why = x.type == bus_driver::redis          ? "the driver of Redis does not speak TLS: put a tunnel before it"
+              : x.broker.url.starts_with("tls://") ? nullptr
+                                                   : "it is for a `bus.broker.url` that begins with tls://";
+  for (auto& [key, file] : files)
+    if (why != nullptr && !file->empty()) complain(key, fmt::format("key `{}`: {}", key, why));
+  if (x.type != bus_driver::nats && !y.credentials_file.empty())
+    complain("bus.broker.credentials_file", "key `bus.broker.credentials_file` is for NATS: the user and the password "
+                                            "of any other broker are in its url");
+}
+
 void check_broker(const settings& x, const complaint& complain) {
   auto& broker = x.bus.broker;
   if (x.bus.type == bus_driver::embedded) return;
   if (broker.url.empty())
     complain("bus.broker.url", "key `bus.broker.url` must say where the broker is, such as redis://127.0.0.1:6379");
+  check_security(x.bus, complain);
   const std::pair<const char*, const std::string*> streams[] = {
     {"bus.broker.events_stream", &broker.events_stream},
     {"bus.broker.outputs_stream", &broker.outputs_stream},

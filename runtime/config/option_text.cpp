@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 4> names_of(bus_driver) { return {"embedd
 constexpr std::array<std::string_view, 2> names_of(framing) { return {"block", "event"}; }
 constexpr std::array<std::string_view, 2> names_of(overflow_policy) { return {"delay", "drop"}; }
 constexpr std::array<std::string_view, 2> names_of(compression) { return {"none", "zstd"}; }
+constexpr std::array<std::string_view, 3> names_of(sasl_mechanism) {
+  return {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+}
 constexpr std::array<std::string_view, 12> names_of(window_kind) {
   return {"by_name", "vwap", "ohlcv",    "ret",          "logret", "vol",
           "vol_ann", "rsi",  "momentum", "momentum_abs", "skew",   "kurt"};

@@ -17,10 +17,10 @@ namespace finstream {
 // The member an option sets; its type says how the value is written.
 using option_value =
   std::variant<bool*, int*, std::uint64_t*, nanoseconds*, double*, std::string*, log::level*, durability*, rounding*,
-               raw_capture*, bus_driver*, framing*, compression*, overflow_policy*, window_kind*, rsi_mode*, rule_emit*,
-               std::vector<std::string>*, std::vector<nanoseconds>*, std::vector<std::pair<std::string, std::string>>*,
-               std::vector<source_set_settings>*, std::vector<provider_settings>*, std::vector<feed_settings>*,
-               std::vector<feature_window_settings>*>;
+               raw_capture*, bus_driver*, framing*, compression*, sasl_mechanism*, overflow_policy*, window_kind*,
+               rsi_mode*, rule_emit*, std::vector<std::string>*, std::vector<nanoseconds>*,
+               std::vector<std::pair<std::string, std::string>>*, std::vector<source_set_settings>*,
+               std::vector<provider_settings>*, std::vector<feed_settings>*, std::vector<feature_window_settings>*>;
 
 enum class text_form : std::uint8_t {
   any,        // not empty

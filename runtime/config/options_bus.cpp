@@ -11,7 +11,16 @@ void add_broker(table& out, broker_settings& x, buffer_settings& y, flow_rules& 
     {
       text("bus.broker.url", x.url, text_form::free,
            "Where it is: redis://[[user]:password@]host[:port][/database], nats://host:port or, of Kafka, "
-           "host:port,host:port."),
+           "host:port,host:port. tls:// encrypts what goes to NATS or Kafka (docs/brokers.md)."),
+      text("bus.broker.tls_ca_file", x.security.ca_file, text_form::free,
+           "Who may have signed the broker's certificate, in PEM. Empty: whom this machine trusts."),
+      text("bus.broker.tls_certificate_file", x.security.certificate_file, text_form::free,
+           "The certificate that this program shows, where the broker asks for one, in PEM."),
+      text("bus.broker.tls_key_file", x.security.key_file, text_form::free, "Its private key, in PEM."),
+      text("bus.broker.credentials_file", x.security.credentials_file, text_form::free,
+           "Of a user of NATS: a file of type .creds, with a token and a seed."),
+      plain("bus.broker.sasl_mechanism", x.security.mechanism,
+            "How the password in the url is shown to Kafka. PLAIN shows it as it is: use it with tls://."),
       text("bus.broker.events_stream", x.events_stream, text_form::any,
            "The stream of what comes in; of partition 3 it is this and `:3`."),
       text("bus.broker.outputs_stream", x.outputs_stream, text_form::any,

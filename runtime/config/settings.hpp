@@ -5,6 +5,7 @@
 #include "messages/event/feature.hpp"
 #include "messages/value/decimal.hpp"
 #include "messages/value/timestamp.hpp"
+#include "runtime/broker/security.hpp"
 #include "runtime/bus/bus.hpp"
 #include "runtime/bus/framing.hpp"
 #include "runtime/log/log.hpp"
@@ -48,6 +49,7 @@ struct broker_settings {
   int request_timeout_ms = 2000;
   int acknowledge_timeout_ms = 1000; // longer than a broker that is well takes, with its disk
   std::uint64_t keep_entries = 0;    // of a stream; 0: all
+  broker_security security;
 
   friend bool operator==(const broker_settings&, const broker_settings&) = default;
 };

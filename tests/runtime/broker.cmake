@@ -6,12 +6,14 @@ if(FINSTREAM_REDIS)
 endif()
 if(FINSTREAM_NATS)
   list(APPEND broker_suites broker_nats:runtime/broker_nats_test.cpp
-                            broker_nats_operation:runtime/broker_nats_operation_test.cpp)
+                            broker_nats_operation:runtime/broker_nats_operation_test.cpp
+                            broker_nats_security:runtime/broker_nats_security_test.cpp)
   list(APPEND broker_libraries nats_library)
 endif()
 if(FINSTREAM_KAFKA)
   list(APPEND broker_suites broker_kafka:runtime/broker_kafka_test.cpp
-                            broker_kafka_operation:runtime/broker_kafka_operation_test.cpp)
+                            broker_kafka_operation:runtime/broker_kafka_operation_test.cpp
+                            broker_kafka_security:runtime/broker_kafka_security_test.cpp)
   list(APPEND broker_libraries kafka_library)
 endif()
 finstream_suites(test_broker

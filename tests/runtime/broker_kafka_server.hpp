@@ -27,8 +27,8 @@ public:
   }
 
   std::unique_ptr<broker> open(broker_options options) {
-    options.url = url();
-    return std::make_unique<kafka_broker>(options, std::make_unique<admin>(*this));
+    if (options.url.empty()) options.url = url();
+    return std::make_unique<kafka_broker>(must(parse_kafka_url(options.url)), options, std::make_unique<admin>(*this));
   }
   std::string url() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
   rd_kafka_mock_cluster_t* cluster() const { return cluster_; }

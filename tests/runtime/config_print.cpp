@@ -66,7 +66,8 @@ void change(const option& x, std::mt19937& random) {
         *member = static_cast<T>(pick(x.least, x.most));
       } else if constexpr (std::is_same_v<T, log::level>) {
         *member = static_cast<T>(pick(0, 4));
-      } else if constexpr (std::is_same_v<T, durability> || std::is_same_v<T, raw_capture>) {
+      } else if constexpr (std::is_same_v<T, durability> || std::is_same_v<T, raw_capture> ||
+                           std::is_same_v<T, sasl_mechanism>) {
         *member = static_cast<T>(pick(0, 2));
       } else if constexpr (std::is_same_v<T, double>) {
         *member = static_cast<double>(pick(0, 1'000'000)) / 7e5 - 0.5;
@@ -108,6 +109,9 @@ settings random_settings(unsigned seed) {
   for (auto& feed : x.feeds) feed.paced_by = x.providers[0].name;
   for (auto& set : x.source_sets) // "p7" and "p7" + "" would be one provider twice
     if (set.providers[0] == set.providers[1]) set.providers[1] += "+";
+  x.bus.broker.url = "tls://" + x.bus.broker.url;
+  if (x.bus.type == bus_driver::redis) x.bus.broker.security = {};
+  if (x.bus.type == bus_driver::kafka) x.bus.broker.security.credentials_file.clear();
   x.bus.broker.outputs_stream += " of outputs";
   x.bus.broker.work_stream += " of work";
   x.bus.broker.letters_stream += " of letters";
@@ -216,8 +220,8 @@ CAF_TEST(every member of the settings has a row in the table) {
   CAF_CHECK_EQUAL(members<backoff_settings>(), rows(feed_settings{}, "backoff"));
   CAF_CHECK_EQUAL(members<log_settings>(), rows(settings{}, "log"));
   CAF_CHECK_EQUAL(members<scheduler_settings>(), rows(settings{}, "scheduler"));
-  CAF_CHECK_EQUAL(members<bus_settings>() - 3 + members<broker_settings>() + members<buffer_settings>() +
-                    members<flow_rules>(),
+  CAF_CHECK_EQUAL(members<bus_settings>() - 3 + members<broker_settings>() - 1 + members<broker_security>() +
+                    members<buffer_settings>() + members<flow_rules>(),
                   rows(settings{}, "bus"));
   CAF_CHECK_EQUAL(members<window_settings>(), rows(settings{}, "windows"));
   CAF_CHECK_EQUAL(members<feature_settings>(), rows(settings{}, "features"));

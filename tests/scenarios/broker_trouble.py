@@ -21,8 +21,8 @@ BUFFER_BYTES = 1 << 20  # far less than the events are
 REFUSAL_DEADLINE_SECONDS = 60
 
 
-def on(driver, url, **buffer):
-    return {"bus": {"type": driver, "broker": {"url": url}, "buffer": {"retry_max_ms": 500, **buffer}}}
+def on(driver, url, security=None, **buffer):
+    return {"bus": {"type": driver, "broker": {"url": url, **(security or {})}, "buffer": {"retry_max_ms": 500, **buffer}}}
 
 
 def walk(programs, *arguments, **settings):
@@ -77,9 +77,9 @@ def take_jetstream(server, consumer, count):
 # --- what no node can run on
 
 
-def must_refuse(programs, driver, url, *says):
+def must_refuse(programs, driver, url, *says, security=None):
     """A node with a new directory ends, and it and the doctor say the same of it."""
-    with Node(programs, [], **on(driver, url)) as node:
+    with Node(programs, [], **on(driver, url, security)) as node:
         node.start(wait=False)
         wait_for(lambda: node.process.poll() is not None, f"the node on {url} ends", REFUSAL_DEADLINE_SECONDS)
         log, found = node.log_tail(), doctor(node, expect=1)

@@ -1,6 +1,7 @@
 """Brokers of other people, each started by a scenario in a directory and on a loopback port of its own, and ended by its pid."""
 
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -8,6 +9,8 @@ import subprocess
 import sys
 
 from node import SKIPPED, Failure, wait_for
+
+DOOR = pathlib.Path(__file__).parent.parent / "support" / "kafka_door.py"
 
 
 def free_port():
@@ -152,6 +155,23 @@ class Kafka(Server):
 
     def __exit__(self, *_):
         super().kill()
+
+
+class KafkaDoor(Server):
+    """What lets in, to a Kafka that lets in everybody, only who may: tests/support/kafka_door.py."""
+
+    program = "python3"
+    driver = "kafka"
+
+    def __init__(self, behind, *options):
+        self.options = [str(DOOR), "--to", behind.url, *map(str, options)]
+        super().__init__(None)
+
+    def command(self):
+        return [sys.executable, *self.options, "--port", str(self.port)]
+
+    def greets(self, it):
+        return True  # it waits for the client to begin
 
 
 SERVERS = {server.driver: server for server in (Redis, Nats, Kafka)}

@@ -1,0 +1,107 @@
+// Who gets into a NATS that is not open to everybody, and what is said to who does not.
+#define CAF_SUITE broker_nats_security
+
+#include "tests/runtime/broker_nats_server.hpp"
+#include "tests/runtime/broker_security_files.hpp"
+
+using namespace finstream;
+using namespace finstream::test;
+
+namespace {
+
+const std::string stream = "finstream.events";
+
+struct guarded_nats {
+  security_files files;
+
+  std::vector<std::string> with_certificate(const std::string& name, std::vector<std::string> more = {}) {
+    std::vector<std::string> out{"--tls", "--tlscert", files.path(name + ".pem"), "--tlskey",
+                                 files.path(name + ".key")};
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+  // What becomes of a first call, whether it is let in or not.
+  expected<void> enter(const nats_server& server, broker_security with, const std::string& scheme = "tls://",
+                       const std::string& user = "") {
+    broker_options options;
+    options.url = scheme + user + "localhost:" + std::to_string(server.process.port());
+    options.security = std::move(with);
+    return must(open_nats_broker(options))->open_stream(stream);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(broker_nats_security_tests, guarded_nats)
+
+CAF_TEST(a server shows a certificate of somebody who is trusted for the name that it is called by) {
+  nats_server server{with_certificate("broker")};
+  must(enter(server, files.trusting("ca.pem")));
+  for (auto& security : {broker_security{}, files.trusting("other_ca.pem")}) {
+    auto refused = enter(server, security);
+    CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+    CAF_CHECK(message_of(refused).find("certificate") != std::string::npos);
+  }
+  nats_server other{with_certificate("elsewhere")};
+  auto refused = enter(other, files.trusting("ca.pem"));
+  CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+  CAF_CHECK(message_of(refused).find("elsewhere.example") != std::string::npos ||
+            message_of(refused).find("mismatch") != std::string::npos);
+}
+
+CAF_TEST(what is to be secret is not said in clear) {
+  nats_server open;
+  auto refused = enter(open, files.trusting("ca.pem"), "tls://", "node:secret@");
+  CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+  CAF_CHECK(message_of(refused).find("nats://") != std::string::npos);
+  CAF_CHECK(message_of(refused).find("secret") == std::string::npos);
+}
+
+CAF_TEST(a server may ask for a certificate) {
+  nats_server server{with_certificate("broker", {"--tlsverify", "--tlscacert", files.path("ca.pem")})};
+  must(enter(server, files.shown()));
+  auto refused = enter(server, files.trusting("ca.pem"));
+  CAF_CHECK(!refused);
+  CAF_CHECK(message_of(refused).find("certificate") != std::string::npos);
+}
+
+CAF_TEST(a server may ask for a token) {
+  nats_server server{with_certificate("broker", {"-c", files.path("accounts.conf")})};
+  must(enter(server, files.credited("user.creds")));
+  for (auto* name : {"stranger.creds", "nothing.creds", "ca.pem"}) {
+    auto refused = enter(server, files.credited(name));
+    CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+    CAF_CHECK(message_of(refused).find("SEED") == std::string::npos);
+  }
+  CAF_CHECK_EQUAL(code_of(enter(server, files.trusting("ca.pem"))), errc::config_invalid);
+}
+
+CAF_TEST(files that cannot be read are named) {
+  nats_server server{with_certificate("broker")};
+  auto no_ca = files.trusting("nothing.pem");
+  auto other_key = files.shown();
+  other_key.key_file = files.path("broker.key");
+  auto no_key = files.shown();
+  no_key.key_file = files.path("nothing.key");
+  for (auto& [security, named] :
+       {std::pair{no_ca, "nothing.pem"}, {other_key, "broker.key"}, {no_key, "nothing.key"}}) {
+    auto refused = enter(server, security);
+    CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+    CAF_CHECK(message_of(refused).find(named) != std::string::npos);
+  }
+}
+
+CAF_TEST(files are read anew with each connection) {
+  nats_server server{with_certificate("broker")};
+  auto copy = files.path("renewed.pem");
+  std::filesystem::copy_file(files.path("other_ca.pem"), copy);
+  broker_options options;
+  options.url = "tls://localhost:" + std::to_string(server.process.port());
+  options.security.ca_file = copy;
+  auto client = must(open_nats_broker(options));
+  CAF_CHECK(!client->open_stream(stream));
+  std::filesystem::copy_file(files.path("ca.pem"), copy, std::filesystem::copy_options::overwrite_existing);
+  must(client->open_stream(stream));
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
