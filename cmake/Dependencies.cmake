@@ -65,6 +65,8 @@ if(FINSTREAM_REDIS)
 endif()
 if(FINSTREAM_NATS)
   finstream_broker_library(nats_library FINSTREAM_NATS libnats-dev nats/nats.h nats)
+  find_package(OpenSSL REQUIRED COMPONENTS SSL) # for the handshake only: runtime/broker/nats_handshake.cpp
+  target_link_libraries(nats_library INTERFACE OpenSSL::SSL)
 endif()
 if(FINSTREAM_KAFKA)
   finstream_broker_library(kafka_library FINSTREAM_KAFKA librdkafka-dev librdkafka/rdkafka.h rdkafka)

@@ -108,6 +108,7 @@ ROOMS = [
     (r"pqxx/", ["runtime/store/postgres_session.cpp"], "runtime/store/postgres_session.hpp"),
     (r"hiredis/", ["runtime/broker/redis_*.cpp"], "runtime/broker/broker.hpp"),
     (r"nats/", ["runtime/broker/nats_*"], "runtime/broker/broker.hpp"),
+    (r"openssl/", ["runtime/broker/nats_handshake.cpp"], "runtime/broker/nats_handshake.hpp"),
     (r"librdkafka/", ["runtime/broker/kafka_*"], "runtime/broker/broker.hpp"),
     (r"boost/", ["runtime/server/"], "runtime/server/server.hpp"),
     (r"spdlog/", ["runtime/log/log.cpp"], "runtime/log/log.hpp"),

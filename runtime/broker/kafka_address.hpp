@@ -2,9 +2,7 @@
 #pragma once
 
 #include "messages/errors.hpp"
-#include "runtime/broker/url_user.hpp"
-
-#include <string>
+#include "runtime/broker/url_parts.hpp"
 
 namespace finstream {
 
@@ -14,8 +12,8 @@ struct kafka_address {
   bool is_tls = false;
 };
 
-// "[tls://][user:password@]host[:port]", and more hosts with commas before them. Errors: invalid_argument, which does
-// not repeat the url, for it may hold a password.
+// "[tls://][user:password@]host[:port]", and more hosts behind commas. Errors: invalid_argument, which does not repeat
+// the url, for it may hold a password.
 expected<kafka_address> parse_kafka_url(const std::string& url);
 
 } // namespace finstream

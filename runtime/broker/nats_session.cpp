@@ -1,8 +1,11 @@
 #include "runtime/broker/nats_session.hpp"
 
+#include "runtime/broker/nats_handshake.hpp"
 #include "runtime/clock/clock.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <initializer_list>
 #include <string_view>
 
 namespace finstream {
@@ -42,9 +45,8 @@ constexpr meaning of_library[] = {
   {NATS_CONNECTION_AUTH_FAILED, errc::config_invalid,
    "; correct user and password in the url, or the credentials file"},
   {NATS_NOT_PERMITTED, errc::config_invalid, "; docs/brokers.md says what a user must be allowed to do"},
-  {NATS_SECURE_CONNECTION_WANTED, errc::config_invalid, "; the server has no TLS: write nats:// in the url"},
-  {NATS_SECURE_CONNECTION_REQUIRED, errc::config_invalid, "; the server wants TLS: write tls:// in the url"},
-  {NATS_SSL_ERROR, errc::config_invalid, "; look at the server's certificate"},
+  {NATS_SECURE_CONNECTION_WANTED, errc::config_invalid,
+   "; the server does not insist on TLS, as tls:// in the url asks of it; with nats:// all is said in clear"},
   {NATS_MAX_PAYLOAD, errc::invalid_argument, "; raise the server's max_payload"},
   {NATS_NOT_FOUND, errc::not_found, ""},
   {NATS_NO_RESPONDERS, errc::incompatible, "; JetStream does not answer: start nats-server with -js"},
@@ -61,28 +63,23 @@ std::string last_words(natsStatus status) {
   return said != nullptr && *said != '\0' ? said : natsStatus_GetText(status);
 }
 
-} // namespace
-
-expected<nats_address> parse_nats_url(const std::string& url) {
-  nats_address out{url, {}, url.starts_with("tls://")};
-  auto scheme = std::string_view{out.is_tls ? "tls://" : "nats://"};
-  for (std::string_view rest{url}; out.shown.empty() || !rest.empty();) {
-    auto one = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(one.size() + 1, rest.size()));
-    auto has_scheme = one.starts_with(scheme);
-    if (has_scheme) one.remove_prefix(scheme.size());
-    if (auto at = one.rfind('@'); at != one.npos) one.remove_prefix(at + 1);
-    if (!has_scheme || one.empty() || one.starts_with(':'))
-      return fail(errc::invalid_argument,
-                  "the url of NATS is not understood: it is nats://[user:password@]host[:port] or "
-                  "tls://..., or several of one kind with commas between them");
-    out.shown += (out.shown.empty() ? "" : ",") + std::string{scheme} + std::string{one};
+// The library writes user and password into JSON as they are.
+std::string in_json(const std::string& text) {
+  std::string out;
+  for (auto c : text) {
+    char escaped[8];
+    if (static_cast<unsigned char>(c) < 0x20)
+      out.append(escaped, static_cast<std::size_t>(std::snprintf(escaped, sizeof escaped, "\\u%04x", c)));
+    else
+      out += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
   }
   return out;
 }
 
+} // namespace
+
 nats_session::nats_session(nats_address address, const broker_options& options)
-  : address_{std::move(address)}, options_{options}, server_{"NATS at " + address_.shown} {}
+  : address_{std::move(address)}, options_{options}, server_{"NATS at " + address_.text()} {}
 
 void nats_session::begin(nanoseconds patience) {
   deadline_ = system_clock().monotonic() + patience + options_.request_timeout_ms * millisecond;
@@ -100,27 +97,37 @@ jsOptions nats_session::options() const {
   return out;
 }
 
+expected<void> nats_session::prepare(natsOptions& wanted, std::int64_t timeout_ms) {
+  std::vector<const char*> servers;
+  for (auto& x : address_.servers) servers.push_back(x.c_str());
+  for (auto status : {natsOptions_SetServers(&wanted, servers.data(), static_cast<int>(servers.size())),
+                      natsOptions_SetName(&wanted, "finstream"), natsOptions_SetTimeout(&wanted, timeout_ms),
+                      natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms),
+                      natsOptions_SetAllowReconnect(&wanted, false)}) // at the next call, and not by itself in between
+    if (status != NATS_OK) return failed("connecting", status);
+  return prepare_security(wanted);
+}
+
 // The library takes tls:// for nats://, where a server does not insist on it: so this does.
-expected<void> nats_session::prepare(natsOptions& wanted) const {
-  natsOptions_SetURL(&wanted, address_.url.c_str());
-  natsOptions_SetName(&wanted, "finstream");
-  natsOptions_SetTimeout(&wanted, std::min<std::int64_t>(left_ms(), options_.connect_timeout_ms));
-  natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms);
-  natsOptions_SetAllowReconnect(&wanted, false); // at the next call, and not by itself in between
-  natsOptions_SetSecure(&wanted, address_.is_tls);
+expected<void> nats_session::prepare_security(natsOptions& wanted) {
   auto& files = options_.security;
+  if (auto sound = check_readable(files); !sound) return sound;
+  if (address_.is_tls)
+    if (auto status = natsOptions_SetSecure(&wanted, true); status != NATS_OK) return failed("connecting", status);
   auto unsound = [](const std::string& file) {
     return fail(errc::config_invalid, file + " is not what it should be: " + last_words(NATS_SSL_ERROR));
   };
-  if (auto sound = check_readable(files); !sound) return sound;
   if (!files.ca_file.empty() && natsOptions_LoadCATrustedCertificates(&wanted, files.ca_file.c_str()) != NATS_OK)
     return unsound(files.ca_file);
   if (!files.certificate_file.empty() &&
       natsOptions_LoadCertificatesChain(&wanted, files.certificate_file.c_str(), files.key_file.c_str()) != NATS_OK)
     return unsound(files.certificate_file + " or " + files.key_file);
-  if (!files.credentials_file.empty())
-    natsOptions_SetUserCredentialsFromFiles(&wanted, files.credentials_file.c_str(), nullptr); // read when it connects
-  return {};
+  auto status = NATS_OK;
+  if (auto& user = address_.user; !user.name.empty())
+    status = natsOptions_SetUserInfo(&wanted, in_json(user.name).c_str(), in_json(user.password).c_str());
+  if (status == NATS_OK && !files.credentials_file.empty()) // which is read when it connects
+    status = natsOptions_SetUserCredentialsFromFiles(&wanted, files.credentials_file.c_str(), nullptr);
+  return status == NATS_OK ? expected<void>{} : failed("connecting", status);
 }
 
 expected<void> nats_session::connect() {
@@ -130,9 +137,16 @@ expected<void> nats_session::connect() {
   natsOptions* made = nullptr;
   if (auto status = natsOptions_Create(&made); status != NATS_OK) return failed("connecting", status);
   std::unique_ptr<natsOptions, nats_deleter<natsOptions_Destroy>> wanted{made};
-  if (auto sound = prepare(*wanted); !sound) return sound;
+  // Each of the servers may need all of its time.
+  auto patience_ms = std::min<std::int64_t>(left_ms(), options_.connect_timeout_ms);
+  auto timeout_ms = std::max<std::int64_t>(patience_ms / static_cast<std::int64_t>(address_.servers.size()), 1);
+  if (auto sound = prepare(*wanted, timeout_ms); !sound) return sound;
   natsConnection* connection = nullptr;
-  if (auto status = natsConnection_Connect(&connection, made); status != NATS_OK) return not_let_in(status);
+  auto connected = [&] {
+    handshake_limit limit{static_cast<int>(timeout_ms)};
+    return natsConnection_Connect(&connection, made);
+  }();
+  if (connected != NATS_OK) return not_let_in(connected);
   connection_.reset(connection);
   jsCtx* context = nullptr;
   auto wait = options();
@@ -145,10 +159,17 @@ expected<void> nats_session::connect() {
 }
 
 tl::unexpected<failure> nats_session::not_let_in(natsStatus status) {
-  auto& files = options_.security;
   auto last = last_words(status);
-  if (!files.credentials_file.empty() && last.find(files.credentials_file) != last.npos)
-    return fail(errc::config_invalid, "connecting to " + server_ + " failed: " + last);
+  auto says_any_of = [&](std::initializer_list<const char*> words) {
+    return std::ranges::any_of(words, [&](auto* x) { return last.find(x) != last.npos; });
+  };
+  auto message = "connecting to " + server_ + " failed: " + last;
+  auto& files = options_.security;
+  if (status == NATS_SSL_ERROR && says_any_of({"certificate", "mismatch", "alert"})) // and else it was the connection
+    return fail(errc::config_invalid, message + "; look at the server's certificate, and at what is trusted: with " +
+                                        "tls:// in the url, bus.broker.tls_ca_file");
+  if (!files.credentials_file.empty() && says_any_of({files.credentials_file.c_str(), "nkey", "base32", "checksum"}))
+    return fail(errc::config_invalid, message + "; look at " + files.credentials_file);
   if (status == NATS_PROTOCOL_ERROR && address_.is_tls && files.certificate_file.empty()) // by TLS 1.3 it is said late
     return lost("connecting", last + " (perhaps it wants a certificate of this program)");
   return failed("connecting", status);

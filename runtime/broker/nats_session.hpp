@@ -4,6 +4,7 @@
 
 #include "messages/value/timestamp.hpp"
 #include "runtime/broker/broker.hpp"
+#include "runtime/broker/nats_address.hpp"
 
 #include <memory>
 #include <nats/nats.h>
@@ -18,15 +19,6 @@ using nats_message = std::unique_ptr<natsMsg, nats_deleter<natsMsg_Destroy>>;
 using nats_subscription = std::unique_ptr<natsSubscription, nats_deleter<natsSubscription_Destroy>>;
 using nats_stream_info = std::unique_ptr<jsStreamInfo, nats_deleter<jsStreamInfo_Destroy>>;
 using nats_consumers = std::unique_ptr<jsConsumerInfoList, nats_deleter<jsConsumerInfoList_Destroy>>;
-
-struct nats_address {
-  std::string url;
-  std::string shown; // without what is secret
-  bool is_tls = false;
-};
-// "nats://host:4222,nats://host2:4222", with user:password@, or all of them with tls://. Errors: invalid_argument,
-// which does not repeat the url.
-expected<nats_address> parse_nats_url(const std::string& url);
 
 class nats_session {
 public:
@@ -54,7 +46,8 @@ public:
   const std::string& server() const { return server_; } // "NATS at nats://host:port"
 
 private:
-  expected<void> prepare(natsOptions& wanted) const;
+  expected<void> prepare(natsOptions& wanted, std::int64_t timeout_ms);
+  expected<void> prepare_security(natsOptions& wanted);
   tl::unexpected<failure> not_let_in(natsStatus status);
 
   nats_address address_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "messages/errors.hpp"
-#include "runtime/broker/url_user.hpp"
+#include "runtime/broker/url_parts.hpp"
 
 #include <string>
 

@@ -348,8 +348,26 @@ CAF_TEST(where nobody listens it is given up in time and a url must be one) {
   CAF_CHECK(code_of(refused) == errc::unreachable);
   CAF_CHECK(message_of(refused).find("127.0.0.1:1") != std::string::npos);
   CAF_CHECK(system_clock().monotonic() - began < 2 * second);
-  for (auto url : {"", "kafka://localhost", "u:secret@", ":secret@a", "u:@a", "u@a", "u:se%zzcret@a", "tls://",
-                   "a:9092,tls://b", "a:9092,", ",a", "a:", ":9092", "a:x", "a b", "a:900000", "redis://a"}) {
+  for (auto url : {"",
+                   "kafka://localhost",
+                   "u:secret@",
+                   ":secret@a",
+                   "u:@a",
+                   "u@a",
+                   "tls://u:secret@a:9092,u:secret@b:9092",
+                   "u:%00secret@a",
+                   "a:9092,,b",
+                   "u:se%zzcret@a",
+                   "tls://",
+                   "a:9092,tls://b",
+                   "a:9092,",
+                   ",a",
+                   "a:",
+                   ":9092",
+                   "a:x",
+                   "a b",
+                   "a:900000",
+                   "redis://a"}) {
     options.url = url;
     auto unsound = open_kafka_broker(options);
     CAF_CHECK_EQUAL(code_of(unsound), errc::invalid_argument);

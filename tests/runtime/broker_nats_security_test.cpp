@@ -1,6 +1,7 @@
 // Who gets into a NATS that is not open to everybody, and what is said to who does not.
 #define CAF_SUITE broker_nats_security
 
+#include "runtime/clock/clock.hpp"
 #include "tests/runtime/broker_nats_server.hpp"
 #include "tests/runtime/broker_security_files.hpp"
 
@@ -53,7 +54,7 @@ CAF_TEST(what is to be secret is not said in clear) {
   nats_server open;
   auto refused = enter(open, files.trusting("ca.pem"), "tls://", "node:secret@");
   CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
-  CAF_CHECK(message_of(refused).find("nats://") != std::string::npos);
+  CAF_CHECK(message_of(refused).find("tls://") != std::string::npos);
   CAF_CHECK(message_of(refused).find("secret") == std::string::npos);
 }
 
@@ -89,6 +90,80 @@ CAF_TEST(files that cannot be read are named) {
     CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
     CAF_CHECK(message_of(refused).find(named) != std::string::npos);
   }
+}
+
+CAF_TEST(what is not a file or not what it should be is named) {
+  nats_server server{with_certificate("broker", {"-c", files.path("accounts.conf")})};
+  std::string user;
+  std::getline(std::ifstream{files.path("user.creds")}, user, '\0');
+  auto seed = user.rfind("SU");
+  std::ofstream{files.path("cut.creds")} << user.substr(0, seed + 10);
+  user[seed + 8] = user[seed + 8] == 'A' ? 'B' : 'A';
+  std::ofstream{files.path("other.creds")} << user;
+  std::ofstream{files.path("empty.creds")};
+  for (auto* name : {"cut.creds", "other.creds", "empty.creds", ""}) {
+    auto refused = enter(server, files.credited(name));
+    CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+    CAF_CHECK(message_of(refused).find(files.path(name)) != std::string::npos);
+    CAF_CHECK(message_of(refused).find(user.substr(seed, 8)) == std::string::npos);
+  }
+}
+
+CAF_TEST(a password may hold anything) {
+  auto path = files.path("users.conf");
+  std::ofstream{path} << R"(authorization { users = [{user: "no@de", password: "p@s,s\"w\\%:/"}] })";
+  nats_server server{with_certificate("broker", {"-c", path})};
+  auto refused = enter(server, files.trusting("ca.pem"), "tls://", "no%40de:guessed@");
+  CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+  CAF_CHECK(message_of(refused).find("guessed") == std::string::npos);
+  must(enter(server, files.trusting("ca.pem"), "tls://", "no%40de:p%40s%2Cs\"w\\%25:%2F@"));
+}
+
+CAF_TEST(of several servers one that is there is taken) {
+  nats_server server{with_certificate("broker", {"--user", "node", "--pass", "secret"})};
+  auto nobody = "localhost:" + std::to_string(free_port());
+  must(enter(server, files.trusting("ca.pem"), "tls://", "node:secret@" + nobody + ","));
+  must(enter(server, files.trusting("ca.pem"), "tls://", "node:secret@" + nobody + ",tls://"));
+}
+
+CAF_TEST(a server that falls silent before tls is given up at the deadline) {
+  class silent_server {
+  public:
+    silent_server() : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_port = htons(static_cast<std::uint16_t>(port));
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      auto yes = 1;
+      setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+      CAF_REQUIRE(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(socket_, 1) == 0);
+      thread_ = std::thread{[this] {
+        client_ = accept(socket_, nullptr, nullptr);
+        std::string info = R"(INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"tls_required":true})";
+        info += "\r\n";
+        if (client_ >= 0) (void)!write(client_, info.data(), info.size());
+      }};
+    }
+    ~silent_server() {
+      shutdown(socket_, SHUT_RDWR);
+      thread_.join();
+      close(socket_), close(client_);
+    }
+    const int port = free_port();
+
+  private:
+    int socket_, client_ = -1;
+    std::thread thread_;
+  };
+  silent_server server;
+  broker_options options;
+  options.url = "tls://127.0.0.1:" + std::to_string(server.port);
+  options.security = files.trusting("ca.pem");
+  options.connect_timeout_ms = 500;
+  auto client = must(open_nats_broker(options));
+  auto began = system_clock().monotonic();
+  CAF_CHECK_EQUAL(code_of(client->open_stream(stream)), errc::unreachable);
+  CAF_CHECK(system_clock().monotonic() - began < 30 * second); // it would be for ever
 }
 
 CAF_TEST(files are read anew with each connection) {

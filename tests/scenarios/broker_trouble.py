@@ -77,13 +77,15 @@ def take_jetstream(server, consumer, count):
 # --- what no node can run on
 
 
-def must_refuse(programs, driver, url, *says, security=None):
+def must_refuse(programs, driver, url, *says, security=None, unsaid=()):
     """A node with a new directory ends, and it and the doctor say the same of it."""
     with Node(programs, [], **on(driver, url, security)) as node:
         node.start(wait=False)
         wait_for(lambda: node.process.poll() is not None, f"the node on {url} ends", REFUSAL_DEADLINE_SECONDS)
         log, found = node.log_tail(), doctor(node, expect=1)
         check(node.process.returncode == 1, f"a node on {url} ended with {node.process.returncode}:\n{log}")
+        for secret in unsaid:
+            check(secret not in node.log_bytes().decode() + found, f"{secret} is said:\n{log}{found}")
         for text in says:
             check(text in log, f"a node on {url} does not say '{text}':\n{log}")
             check(text in found, f"the doctor does not say '{text}':\n{found}")
