@@ -80,6 +80,7 @@ expected<void> kafka_broker::check_partitions(const std::string& stream, int par
 
 // What failed is dropped at once, so that nothing is still sent when the caller believes that it was not.
 void kafka_broker::finish(errc outcome) {
+  if (outcome == errc::none) session_.note_success();
   if (outcome != errc::none) ++statistics_.failures;
   if (outcome == errc::not_found || session_.is_lost()) streams_.clear();
   if (outcome == errc::not_found) session_.forget_topics();

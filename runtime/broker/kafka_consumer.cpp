@@ -46,7 +46,11 @@ expected<void> kafka_consumer::join() {
      {"fetch.wait.max.ms", "100"},
      {"fetch.error.backoff.ms", "20"},
      {"queued.max.messages.kbytes", "16384"}},
-    [](rd_kafka_conf_t& conf, void*) { rd_kafka_conf_set_rebalance_cb(&conf, &kafka_consumer::on_rebalance); }, this);
+    [](rd_kafka_conf_t& conf, void*) {
+      rd_kafka_conf_set_error_cb(&conf, &kafka_consumer::on_error);
+      rd_kafka_conf_set_rebalance_cb(&conf, &kafka_consumer::on_rebalance);
+    },
+    this);
   if (!made) return tl::unexpected{made.error()};
   client_ = std::move(*made);
   rd_kafka_poll_set_consumer(client_.get());
@@ -61,6 +65,10 @@ kafka_consumer::~kafka_consumer() {
   kept_.clear();
   rd_kafka_consumer_close(client_.get());
   if (!was_member_ && rd_kafka_version() < sound_since) never_destroyed().push_back(std::move(client_));
+}
+
+void kafka_consumer::on_error(rd_kafka_t*, int error, const char* reason, void* self) {
+  static_cast<kafka_consumer*>(self)->heard_.hear(error, reason);
 }
 
 void kafka_consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
@@ -109,6 +117,7 @@ expected<std::vector<taken_message>> kafka_consumer::take(std::int64_t end, std:
       if (auto found = find_next(); !found) return tl::unexpected{found.error()};
     bool comes = !was_member_ || (next_ && *next_ < end);
     if (comes && session_.is_over()) {
+      if (is_refused()) return session_.refused("taking messages", heard_);
       if (!was_member_) break; // groups take their time: next time
       return session_.lost("taking messages", "nothing has come in time");
     }
@@ -122,6 +131,7 @@ expected<std::vector<taken_message>> kafka_consumer::take(std::int64_t end, std:
     }
     if (auto handed = hand_out(std::move(record), out); !handed) return tl::unexpected{handed.error()};
   } while (true);
+  if (!out.empty()) heard_ = {};
   return out;
 }
 

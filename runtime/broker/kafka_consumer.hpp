@@ -28,6 +28,8 @@ public:
   expected<void> acknowledge(std::span<const message_number> numbers);
   void keep(); // says that it is still at work
 
+  // It will not be let in as it is: another is to be made in its place, which reads certificates anew.
+  bool is_refused() const { return heard_.is_refusal(); }
   bool has_stream() const { return next_.has_value(); }
   std::size_t pending() const { return pending_.size(); }
   std::int64_t next() const { return *next_; } // offset of the first that is not handed out; if it has the stream
@@ -39,6 +41,7 @@ private:
     nanoseconds since = 0; // by our clock
   };
 
+  static void on_error(rd_kafka_t* client, int error, const char* reason, void* self);
   static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
                            void* self);
   void forget_stream();
@@ -51,6 +54,7 @@ private:
   std::string topic_, group_id_, name_;
   int silent_ms_; // so long it may be, and is still one of the group
   std::size_t max_pending_;
+  kafka_heard heard_;
   kafka_client client_;
   bool was_member_ = false; // the group has told it at least once what it has
   bool is_assigned_ = false;

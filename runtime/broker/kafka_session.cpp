@@ -66,17 +66,7 @@ int kafka_session::left_ms() const {
 bool kafka_session::is_over() const { return system_clock().monotonic() >= deadline_; }
 
 void kafka_session::on_error(rd_kafka_t*, int error, const char* reason, void* self) {
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return; // the reason was there before
-  auto& it = *static_cast<kafka_session*>(self);
-  if (it.is_refused()) return; // this says more than that another address did not answer
-  it.heard_ = reason;
-  it.heard_error_ = static_cast<rd_kafka_resp_err_t>(error);
-}
-
-bool kafka_session::is_refused() const {
-  if (heard_error_ != RD_KAFKA_RESP_ERR__SSL) return heard_error_ == RD_KAFKA_RESP_ERR__AUTHENTICATION;
-  // A broker that hangs up in between may be one that is just ending.
-  return heard_.find("Disconnected") == heard_.npos && heard_.find("SSL transport error") == heard_.npos;
+  static_cast<kafka_session*>(self)->heard_.hear(error, reason);
 }
 
 kafka_session::settings kafka_session::settings_of_all() const {
@@ -87,6 +77,7 @@ kafka_session::settings kafka_session::settings_of_all() const {
     {"socket.connection.setup.timeout.ms", std::to_string(std::max(options_.connect_timeout_ms, 1000))},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "500"},
+    {"ssl.endpoint.identification.algorithm", "https"}, // a certificate counts for the host that it names
   };
   auto has_user = !address_.user.name.empty();
   out["security.protocol"] = std::string{has_user ? "sasl_" : ""} + (address_.is_tls ? "ssl" : "plaintext");
@@ -109,7 +100,10 @@ expected<kafka_client> kafka_session::make(rd_kafka_type_t type, const settings&
   auto* conf = rd_kafka_conf_new();
   char why[512];
   for (const auto& [name, value] : all)
-    ensure(rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) == RD_KAFKA_CONF_OK, why);
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) != RD_KAFKA_CONF_OK) {
+      rd_kafka_conf_destroy(conf);
+      return fail(errc::incompatible, std::string{"the library of Kafka cannot do what this program needs: "} + why);
+    }
   rd_kafka_conf_set_log_cb(conf, nullptr); // what is to be said is in our failures
   rd_kafka_conf_set_opaque(conf, self);
   prepare(*conf, self);
@@ -121,7 +115,7 @@ expected<kafka_client> kafka_session::make(rd_kafka_type_t type, const settings&
 expected<void> kafka_session::connect() {
   if (client_) return {};
   if (auto sound = check_readable(options_.security); !sound) return sound;
-  forget_what_was_heard();
+  heard_ = {};
   auto made = make(
     RD_KAFKA_CONSUMER,
     {{"enable.partition.eof", "true"},
@@ -135,7 +129,6 @@ expected<void> kafka_session::connect() {
   client_ = std::move(*made);
   auto answered = ask_for_topics(std::min(left_ms(), std::max(options_.connect_timeout_ms, 1)));
   if (!answered) return answered;
-  forget_what_was_heard(); // of servers that did not let it in, where another has
   ++connects_;
   return {};
 }
@@ -210,13 +203,14 @@ tl::unexpected<failure> kafka_session::failed(const std::string& what, rd_kafka_
   auto message = what + " in " + server_ + " failed: " + (said.empty() ? rd_kafka_err2str(error) : said);
   auto known = std::ranges::find(meanings, error, &meaning::error);
   if (known != std::end(meanings)) return fail(known->means, message + known->advice);
-  if (is_refused()) {
-    is_lost_ = true;
-    return fail(errc::config_invalid, message + ": " + heard_ + "; docs/brokers.md says how to get in");
-  }
-  auto wants_certificate = options_.security.certificate_file.empty() && heard_.find("SSL routines") != heard_.npos;
-  return lost(what, rd_kafka_err2str(error) + (heard_.empty() ? "" : " (" + heard_ + ")") +
-                      (wants_certificate ? " (perhaps it wants a certificate of this program)" : ""));
+  if (heard_.is_refusal()) return refused(what, heard_);
+  return lost(what, rd_kafka_err2str(error) + (heard_.text.empty() ? "" : " (" + heard_.text + ")"));
+}
+
+tl::unexpected<failure> kafka_session::refused(const std::string& what, const kafka_heard& heard) {
+  is_lost_ = true;
+  return fail(errc::config_invalid,
+              what + " in " + server_ + " failed: " + heard.text + "; docs/brokers.md says how to get in");
 }
 
 tl::unexpected<failure> kafka_session::lost(const std::string& what, const std::string& why) {

@@ -5,6 +5,7 @@
 #include "messages/value/timestamp.hpp"
 #include "runtime/broker/broker.hpp"
 #include "runtime/broker/kafka_address.hpp"
+#include "runtime/broker/kafka_heard.hpp"
 
 #include <librdkafka/rdkafka.h>
 #include <map>
@@ -62,6 +63,8 @@ public:
   // A failure of what was asked for. Where it is the connection that failed, all is to be dropped: is_lost().
   tl::unexpected<failure> failed(const std::string& what, rd_kafka_resp_err_t error, const std::string& said = {});
   tl::unexpected<failure> lost(const std::string& what, const std::string& why);
+  tl::unexpected<failure> refused(const std::string& what, const kafka_heard& heard);
+  void note_success() { heard_ = {}; }
   bool is_lost() const { return is_lost_; }
   void give_up() { is_lost_ = true; }
   // What was not sent is not sent any more. Topics and readers of client() must be gone.
@@ -72,8 +75,6 @@ public:
 
 private:
   static void on_error(rd_kafka_t* client, int error, const char* reason, void* self);
-  bool is_refused() const; // by what was heard: who asks again is told the same
-  void forget_what_was_heard() { heard_.clear(), heard_error_ = RD_KAFKA_RESP_ERR_NO_ERROR; }
   expected<void> ask_for_topics(int timeout_ms);
   settings settings_of_all() const;
 
@@ -86,9 +87,7 @@ private:
   std::map<std::string, int> topics_; // and their partitions, as last heard
   std::set<std::string> writes_to_;   // that the producer knows
   bool is_lost_ = false;
-  // What the library has said of its connections since the last connect().
-  std::string heard_;
-  rd_kafka_resp_err_t heard_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+  kafka_heard heard_; // since the last call that succeeded
 };
 
 } // namespace finstream

@@ -8,26 +8,54 @@ What comes in is let through when it has shown who it is (PLAIN: RFC 4616; SCRAM
 door wherever it named the server behind it. Requests are those of https://kafka.apache.org/protocol.
 """
 import argparse
-import asyncio
 import base64
 import hashlib
 import hmac
 import secrets
+import select
+import socket
 import ssl
 import struct
+import threading
 
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 UNSUPPORTED_MECHANISM, AUTHENTICATION_FAILED = 33, 58
 ITERATIONS = 4096
 
 
-async def read_frame(reader):
-    size = struct.unpack(">i", await reader.readexactly(4))[0]
-    return await reader.readexactly(size)
+class Frames:
+    """What is said on a connection, in pieces with their size before them."""
 
+    def __init__(self, connection):
+        self.connection = connection
+        self.read = b""
 
-def write_frame(writer, frame):
-    writer.write(struct.pack(">i", len(frame)) + frame)
+    def fileno(self):
+        return self.connection.fileno()
+
+    def take(self):
+        """One that is here as a whole, or None."""
+        size = struct.unpack_from(">i", self.read)[0] if len(self.read) >= 4 else 0
+        if not size or len(self.read) < 4 + size:
+            return None
+        out, self.read = self.read[4:4 + size], self.read[4 + size:]
+        return out
+
+    def receive(self):
+        some = self.connection.recv(1 << 20)
+        if not some:
+            raise EOFError
+        self.read += some
+        while isinstance(self.connection, ssl.SSLSocket) and self.connection.pending():
+            self.read += self.connection.recv(1 << 20)
+
+    def wait(self):
+        while (out := self.take()) is None:
+            self.receive()
+        return out
+
+    def send(self, frame):
+        self.connection.sendall(struct.pack(">i", len(frame)) + frame)
 
 
 def text(x):
@@ -98,17 +126,17 @@ def with_sasl(versions, version):
     return versions[:6] + bytes([count + 1 + len(known)]) + versions[7:end] + new + versions[end:]
 
 
-async def ask_who(options, reader, writer, from_server, to_server):
+def ask_who(options, client, server):
     mechanism = make_mechanism(options)
     while True:
-        frame = await read_frame(reader)
+        frame = client.wait()
         request, version, number = struct.unpack_from(">hhi", frame)
         name_size = struct.unpack_from(">h", frame, 8)[0]
         body = frame[10 + max(name_size, 0):]
         is_in = False
         if request == API_VERSIONS:
-            write_frame(to_server, frame)
-            answer = with_sasl(await read_frame(from_server), version)
+            server.send(frame)
+            answer = with_sasl(server.wait(), version)
         elif request == SASL_HANDSHAKE:
             error = 0 if body[2:].decode() == options.mechanism else UNSUPPORTED_MECHANISM
             answer = struct.pack(">ihi", number, error, 1) + text(options.mechanism)
@@ -120,40 +148,36 @@ async def ask_who(options, reader, writer, from_server, to_server):
                 answer = struct.pack(">ih", number, AUTHENTICATION_FAILED) + text("it is not them") + struct.pack(">i", 0)
             answer += struct.pack(">q", 0) if version > 0 else b""
         else:
-            raise ConnectionError(f"request {request} of nobody we know")
-        write_frame(writer, answer)
-        await writer.drain()
+            return False  # of nobody we know
+        client.send(answer)
         if is_in:
-            return
+            return True
 
 
 # --- the door ---------------------------------------------------------------------------------------------------------
 
-async def copy(reader, writer, change):
-    while True:
-        write_frame(writer, change(await read_frame(reader)))
-        await writer.drain()
-
-
-async def serve(options, reader, writer):
-    to_server = None
+def serve(options, tls, connection):
     host, port = options.to.split(":")
     theirs, ours = (host.encode() + struct.pack(">i", int(x)) for x in (port, options.port))
     try:
-        from_server, to_server = await asyncio.open_connection(host, int(port))
-        if options.mechanism:
-            await ask_who(options, reader, writer, from_server, to_server)
-        await asyncio.gather(copy(reader, to_server, lambda x: x),
-                             copy(from_server, writer, lambda x: x.replace(theirs, ours)))
-    except (asyncio.IncompleteReadError, OSError):
-        pass  # one of them has hung up
-    finally:
-        for x in (writer, to_server):
-            if x is not None:
-                x.close()
+        if tls:
+            connection = tls.wrap_socket(connection, server_side=True)
+        with connection, socket.create_connection((host, int(port))) as behind:
+            client, server = Frames(connection), Frames(behind)
+            if options.mechanism and not ask_who(options, client, server):
+                return
+            while True:
+                while (frame := client.take()) is not None:
+                    server.send(frame)
+                while (frame := server.take()) is not None:
+                    client.send(frame.replace(theirs, ours))
+                for x in select.select([client, server], [], [])[0]:
+                    x.receive()
+    except (EOFError, OSError):
+        connection.close()  # one of them has hung up
 
 
-async def main():
+def main():
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--port", type=int, required=True)
     asked.add_argument("--to", required=True)
@@ -166,8 +190,10 @@ async def main():
         tls.load_cert_chain(options.certificate, options.key)
         if options.client_ca:
             tls.verify_mode = ssl.CERT_REQUIRED
-    server = await asyncio.start_server(lambda r, w: serve(options, r, w), "127.0.0.1", options.port, ssl=tls)
-    await server.serve_forever()
+    with socket.create_server(("127.0.0.1", options.port)) as door:
+        while True:
+            connection, _ = door.accept()
+            threading.Thread(target=serve, args=(options, tls, connection), daemon=True).start()
 
 
-asyncio.run(main())
+main()
