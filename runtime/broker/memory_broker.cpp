@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <type_traits>
 
 namespace finstream {
 
@@ -53,9 +54,17 @@ struct memory_broker_server::state {
   std::uint64_t changes = 0; // that may give a waiting consumer something to take
   std::map<std::string, memory_stream> streams;
   std::vector<given_up_message> given_up;
-  bool reachable = true, full = false;
+  bool reachable = true, guarded = false, full = false;
   std::optional<std::size_t> break_after;
   std::size_t max_message_bytes = 8u << 20;
+
+  // Those who wait look again.
+  template <class T> void set(T& member, std::type_identity_t<T> value) {
+    std::lock_guard guard{mutex};
+    member = value;
+    ++changes;
+    changed.notify_all();
+  }
 };
 
 namespace {
@@ -265,7 +274,9 @@ private:
   // What every call goes through: whether there is a server, and the count of failures.
   template <class Work> auto served(Work work) -> decltype(work()) {
     std::lock_guard guard{server_->mutex};
-    auto outcome = server_->reachable ? connected(work) : decltype(work()){unreachable()};
+    auto outcome = !server_->reachable ? decltype(work()){unreachable()}
+                   : server_->guarded  ? decltype(work()){refused()}
+                                       : connected(work);
     if (!outcome) ++statistics_.failures;
     return outcome;
   }
@@ -299,6 +310,11 @@ private:
   tl::unexpected<failure> unreachable() {
     is_connected_ = false;
     return fail(errc::unreachable, "the broker in memory cannot be reached, as a test has asked for");
+  }
+
+  tl::unexpected<failure> refused() {
+    is_connected_ = false;
+    return fail(errc::config_invalid, "the broker in memory lets nobody in, as a test has asked for");
   }
 
   void tell_waiting() {
@@ -350,27 +366,11 @@ std::unique_ptr<broker> memory_broker_server::open(broker_options options) const
   return std::make_unique<memory_broker>(state_, std::move(options));
 }
 
-void memory_broker_server::set_reachable(bool reachable) {
-  std::lock_guard guard{state_->mutex};
-  state_->reachable = reachable;
-  ++state_->changes;
-  state_->changed.notify_all();
-}
-
-void memory_broker_server::break_after(std::size_t messages) {
-  std::lock_guard guard{state_->mutex};
-  state_->break_after = messages;
-}
-
-void memory_broker_server::set_full(bool full) {
-  std::lock_guard guard{state_->mutex};
-  state_->full = full;
-}
-
-void memory_broker_server::set_max_message_bytes(std::size_t bytes) {
-  std::lock_guard guard{state_->mutex};
-  state_->max_message_bytes = bytes;
-}
+void memory_broker_server::set_reachable(bool reachable) { state_->set(state_->reachable, reachable); }
+void memory_broker_server::set_guarded(bool guarded) { state_->set(state_->guarded, guarded); }
+void memory_broker_server::break_after(std::size_t messages) { state_->set(state_->break_after, {messages}); }
+void memory_broker_server::set_full(bool full) { state_->set(state_->full, full); }
+void memory_broker_server::set_max_message_bytes(std::size_t bytes) { state_->set(state_->max_message_bytes, bytes); }
 
 void memory_broker_server::lose_before(const std::string& stream, message_number first_kept) {
   std::lock_guard guard{state_->mutex};

@@ -19,6 +19,7 @@ public:
 
   // Faults. Every one may be asked for from any thread, and holds for all clients.
   void set_reachable(bool reachable); // false: every call fails with errc::unreachable and changes nothing
+  void set_guarded(bool guarded);     // true: every call fails with errc::config_invalid and changes nothing
   // Of what is published from now on so many messages are taken; then the publish() that brought the last of them fails
   // with errc::unreachable, once, and what comes behind them in it is not in the stream. 0: the next one, with nothing.
   void break_after(std::size_t messages);

@@ -138,7 +138,9 @@ expected<std::unique_ptr<brokered_bus>> join_log(std::unique_ptr<bus> local, con
       log::info("bus", "{} entries of stream {} were not here and have been applied", *caught, stream_of(options, id));
     if (caught) continue;
     // A disk in trouble is another matter: a log that goes on without what the broker has becomes another log.
-    auto is_away = caught.error().code == errc::unreachable || caught.error().code == errc::overloaded;
+    // One that lets nobody in, with a certificate or a token of yesterday, is away like any other.
+    auto code = caught.error().code;
+    auto is_away = code == errc::unreachable || code == errc::overloaded || code == errc::config_invalid;
     auto is_behind = local->get(node_table, behind_key);
     if (!is_behind) return tl::unexpected{is_behind.error()};
     if (is_away && *is_behind)

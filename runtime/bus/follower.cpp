@@ -14,6 +14,9 @@ constexpr nanoseconds shortest_pause = millisecond;
 constexpr nanoseconds longest_pause = 5 * millisecond;
 constexpr nanoseconds pause_after_failure = 200 * millisecond;
 constexpr std::size_t most_messages = 20'000; // of one journal, before others have their turn
+
+// A broker that is away comes back, and one that does not let this process in may do so again.
+bool may_mend(errc code) { return is_temporary(code) || code == errc::config_invalid; }
 } // namespace
 
 follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> from,
@@ -59,23 +62,39 @@ nanoseconds follower::step() {
     if (in->to) continue;
     auto applied = in->copy.catch_up(*from_, most_messages);
     guard.unlock();
-    if (!applied && is_temporary(applied.error().code)) {
+    if (!applied && may_mend(applied.error().code)) {
+      if (!is_temporary(applied.error().code)) note_trouble(applied.error());
       forget(); // it may come back without what it had
       return pause_ = pause_after_failure;
     }
     if (!applied) {
-      std::lock_guard lock{mutex_};
-      if (!trouble_) log::error("bus", "{}; nothing more is taken from there", applied.error().message);
-      trouble_ = applied.error();
+      note_trouble(applied.error());
       continue;
     }
     if (*applied == 0) continue;
     has_grown = true;
     options_.on_grown(id);
   }
+  note_access();
   if (options_.time->monotonic() - trimmed_at_ >= trim_interval) trim();
   auto longest = longest_pause * std::max(1, options_.partitions);
   return pause_ = has_grown ? shortest_pause : std::clamp(pause_ * 2, shortest_pause, longest);
+}
+
+void follower::note_trouble(const failure& why) {
+  std::lock_guard guard{mutex_};
+  if (!trouble_)
+    log::error("bus", "{}; {}", why.message,
+               may_mend(why.code) ? "it is tried again" : "nothing more is taken from there");
+  trouble_ = why;
+}
+
+// All streams were looked at, and of none it was said that this process may not.
+void follower::note_access() {
+  std::lock_guard guard{mutex_};
+  if (!trouble_ || !may_mend(trouble_->code)) return;
+  log::info("bus", "the broker lets this process in again");
+  trouble_.reset();
 }
 
 void follower::forget() {

@@ -54,6 +54,8 @@ private:
   };
 
   expected<std::uint64_t> regain(lane& in, journal_id id);
+  void note_trouble(const failure& why);
+  void note_access();
   void forget();
   void trim();
   void run();

@@ -253,6 +253,19 @@ CAF_TEST(a stream of another log stops those who follow it) {
   CAF_CHECK_EQUAL(payloads(must(worker->read(topic::events, 1, 0, 1u << 20))), "x"); // the others are followed
 }
 
+CAF_TEST(who is not let in says so and goes on when it is) {
+  auto feeds = process(true), pages = process(false);
+  server.set_guarded(true);
+  pages->others().step();
+  CAF_CHECK(code_of(pages->health()) == errc::config_invalid);
+  server.set_guarded(false);
+  append_one(*feeds, events_record(0, 3, at(0), "abc"));
+  ship(*feeds);
+  pages->others().step();
+  CAF_CHECK(pages->health().has_value());
+  CAF_CHECK_EQUAL(payloads(must(pages->read(topic::events, 0, 0, 1u << 20))), "abc");
+}
+
 CAF_TEST(copies keep what they have applied for a while only) {
   auto feeds = process(true), worker = process(false);
   for (int i = 0; i < 10; ++i) append_one(*feeds, events_record(0, 1, at(0), "x"));
