@@ -4,6 +4,7 @@
 #include "runtime/clock/clock.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <string_view>
 
 namespace finstream {
@@ -115,6 +116,8 @@ expected<kafka_client> kafka_session::make(rd_kafka_type_t type, const settings&
 expected<void> kafka_session::connect() {
   if (client_) return {};
   if (auto sound = check_readable(options_.security); !sound) return sound;
+  // Else OpenSSL, writing to a broker that has hung up, ends the program. (The library of NATS does the same.)
+  if (address_.is_tls) std::signal(SIGPIPE, SIG_IGN);
   heard_ = {};
   auto made = make(
     RD_KAFKA_CONSUMER,
