@@ -21,7 +21,7 @@ expected<kafka_address> parse_kafka_url(const std::string& url) {
   out.is_tls = rest.starts_with(tls_scheme);
   if (out.is_tls) rest.remove_prefix(tls_scheme.size());
   std::vector<std::string> servers;
-  if (auto* why = read_user_and_servers(rest, out.user, servers)) return refuse(why);
+  if (auto* why = read_user_and_servers(rest, false, out.user, servers)) return refuse(why);
   for (auto& x : servers) out.servers += (out.servers.empty() ? "" : ",") + x;
   return out;
 }

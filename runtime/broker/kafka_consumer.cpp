@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <list>
+#include <mutex>
 
 namespace finstream {
 
@@ -16,10 +17,15 @@ constexpr int sound_since = 0x02030000;                // the version of the lib
 
 // Before 2.3 the library aborts the program when a client with this assignor is destroyed before its group has told it
 // what it has (https://github.com/confluentinc/librdkafka/issues/4312): such a one is left alone instead.
-std::list<kafka_client>& never_destroyed() {
-  static auto& out = *new std::list<kafka_client>;
+struct left_alone {
+  std::mutex mutex;
+  std::list<kafka_client> clients;
+};
+left_alone& never_destroyed() {
+  static auto& out = *new left_alone;
   return out;
 }
+constexpr std::size_t most_left_alone = 16; // each has threads, and goes on knocking
 
 } // namespace
 
@@ -64,7 +70,18 @@ kafka_consumer::~kafka_consumer() {
   if (!client_) return;
   kept_.clear();
   rd_kafka_consumer_close(client_.get());
-  if (!was_member_ && rd_kafka_version() < sound_since) never_destroyed().push_back(std::move(client_));
+  if (was_member_ || rd_kafka_version() >= sound_since) return;
+  auto& others = never_destroyed();
+  std::lock_guard guard{others.mutex};
+  others.clients.push_back(std::move(client_));
+}
+
+bool kafka_consumer::may_be_replaced() const {
+  if (is_assigned_ || !heard_.is_refusal()) return false;
+  if (was_member_ || rd_kafka_version() >= sound_since) return true;
+  auto& others = never_destroyed();
+  std::lock_guard guard{others.mutex};
+  return others.clients.size() < most_left_alone;
 }
 
 void kafka_consumer::on_error(rd_kafka_t*, int error, const char* reason, void* self) {
@@ -75,6 +92,7 @@ void kafka_consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
                                   rd_kafka_topic_partition_list_t* partitions, void* self) {
   auto& it = *static_cast<kafka_consumer*>(self);
   it.was_member_ = true;
+  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) it.heard_ = {}; // it is in
   bool is_given = what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
   auto* error =
     is_given ? rd_kafka_incremental_assign(client, partitions) : rd_kafka_incremental_unassign(client, partitions);
@@ -117,7 +135,6 @@ expected<std::vector<taken_message>> kafka_consumer::take(std::int64_t end, std:
       if (auto found = find_next(); !found) return tl::unexpected{found.error()};
     bool comes = !was_member_ || (next_ && *next_ < end);
     if (comes && session_.is_over()) {
-      if (is_refused()) return session_.refused("taking messages", heard_);
       if (!was_member_) break; // groups take their time: next time
       return session_.lost("taking messages", "nothing has come in time");
     }
@@ -131,7 +148,7 @@ expected<std::vector<taken_message>> kafka_consumer::take(std::int64_t end, std:
     }
     if (auto handed = hand_out(std::move(record), out); !handed) return tl::unexpected{handed.error()};
   } while (true);
-  if (!out.empty()) heard_ = {};
+  if (out.empty() && !is_assigned_ && heard_.is_refusal()) return session_.refused("taking messages", heard_);
   return out;
 }
 
@@ -140,6 +157,7 @@ expected<void> kafka_consumer::hand_out(kafka_record record, std::vector<taken_m
   case RD_KAFKA_RESP_ERR_NO_ERROR: break;
   case RD_KAFKA_RESP_ERR__PARTITION_EOF:
     if (next_) next_ = std::max(*next_, record->offset);
+    heard_ = {};
     return {};
   case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED: return {}; // it was silent for too long, and joins again
   default: return session_.failed("taking messages", record->err, rd_kafka_message_errstr(record.get()));
@@ -150,6 +168,7 @@ expected<void> kafka_consumer::hand_out(kafka_record record, std::vector<taken_m
     return tl::unexpected{x.error()};
   }
   next_ = record->offset + 1;
+  heard_ = {};
   if (!x->counts) return {};
   pending_[record->offset] = {x->what.number, system_clock().monotonic()};
   to.push_back({std::move(x->what), 1});

@@ -28,8 +28,8 @@ public:
   expected<void> acknowledge(std::span<const message_number> numbers);
   void keep(); // says that it is still at work
 
-  // It will not be let in as it is: another is to be made in its place, which reads certificates anew.
-  bool is_refused() const { return heard_.is_refusal(); }
+  // It has no stream, and will not be let in as it is: another, in its place, reads the files anew.
+  bool may_be_replaced() const;
   bool has_stream() const { return next_.has_value(); }
   std::size_t pending() const { return pending_.size(); }
   std::int64_t next() const { return *next_; } // offset of the first that is not handed out; if it has the stream

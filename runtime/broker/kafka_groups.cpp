@@ -52,7 +52,7 @@ expected<std::vector<taken_message>> kafka_broker::take(const std::string& strea
       }
       auto out = it->second.take(*end, limit, patience);
       if (out) statistics_.read += out->size();
-      if (!out && it->second.is_refused()) groups_[id].erase(it);
+      if (!out && it->second.may_be_replaced()) groups_[id].erase(it);
       return out;
     },
     patience);

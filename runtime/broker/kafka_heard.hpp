@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <librdkafka/rdkafka.h>
 #include <string>
 
@@ -20,10 +21,10 @@ struct kafka_heard {
   }
   // Who asks again as before is told the same. A broker that only hangs up may be one that is just ending.
   bool is_refusal() const {
-    constexpr const char* of_certificates[] = {"certificate", "mismatch", "alert"};
-    return error == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-           (text.find("SSL") != text.npos &&
-            std::ranges::any_of(of_certificates, [&](auto* x) { return text.find(x) != text.npos; }));
+    if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) return true;
+    auto begin = text.find("SSL "); // before it is the name of a host, which may be anything
+    return begin != text.npos && std::ranges::any_of(std::initializer_list{"certificate", "mismatch", "alert"},
+                                                     [&](auto* x) { return text.find(x, begin) != text.npos; });
   }
 };
 

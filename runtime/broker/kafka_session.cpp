@@ -78,10 +78,10 @@ kafka_session::settings kafka_session::settings_of_all() const {
     {"socket.connection.setup.timeout.ms", std::to_string(std::max(options_.connect_timeout_ms, 1000))},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "500"},
-    {"ssl.endpoint.identification.algorithm", "https"}, // a certificate counts for the host that it names
   };
   auto has_user = !address_.user.name.empty();
   out["security.protocol"] = std::string{has_user ? "sasl_" : ""} + (address_.is_tls ? "ssl" : "plaintext");
+  if (address_.is_tls) out["ssl.endpoint.identification.algorithm"] = "https"; // a certificate is of a host
   if (has_user) {
     out["sasl.mechanism"] = name_of(options_.security.mechanism);
     out["sasl.username"] = address_.user.name;

@@ -30,7 +30,8 @@ expected<nats_address> parse_nats_url(const std::string& url) {
   std::string hosts = url.substr(scheme.size());
   auto again = "," + std::string{scheme};
   for (auto at = hosts.find(again); at != hosts.npos; at = hosts.find(again, at)) hosts.erase(at + 1, scheme.size());
-  if (auto* why = read_user_and_servers(hosts, out.user, out.servers)) return refuse(why);
+  if (hosts.ends_with('/')) hosts.pop_back();
+  if (auto* why = read_user_and_servers(hosts, true, out.user, out.servers)) return refuse(why);
   for (auto& x : out.servers) x.insert(0, scheme);
   return out;
 }

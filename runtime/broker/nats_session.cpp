@@ -100,10 +100,12 @@ jsOptions nats_session::options() const {
 expected<void> nats_session::prepare(natsOptions& wanted, std::int64_t timeout_ms) {
   std::vector<const char*> servers;
   for (auto& x : address_.servers) servers.push_back(x.c_str());
-  for (auto status : {natsOptions_SetServers(&wanted, servers.data(), static_cast<int>(servers.size())),
-                      natsOptions_SetName(&wanted, "finstream"), natsOptions_SetTimeout(&wanted, timeout_ms),
-                      natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms),
-                      natsOptions_SetAllowReconnect(&wanted, false)}) // at the next call, and not by itself in between
+  for (auto status :
+       {natsOptions_SetServers(&wanted, servers.data(), static_cast<int>(servers.size())),
+        natsOptions_SetName(&wanted, "finstream"), natsOptions_SetTimeout(&wanted, timeout_ms),
+        natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms),
+        // At the next call, and not by itself in between; and of these only: each has its share of the time.
+        natsOptions_SetAllowReconnect(&wanted, false), natsOptions_SetIgnoreDiscoveredServers(&wanted, true)})
     if (status != NATS_OK) return failed("connecting", status);
   return prepare_security(wanted);
 }
@@ -123,8 +125,11 @@ expected<void> nats_session::prepare_security(natsOptions& wanted) {
       natsOptions_LoadCertificatesChain(&wanted, files.certificate_file.c_str(), files.key_file.c_str()) != NATS_OK)
     return unsound(files.certificate_file + " or " + files.key_file);
   auto status = NATS_OK;
-  if (auto& user = address_.user; !user.name.empty())
-    status = natsOptions_SetUserInfo(&wanted, in_json(user.name).c_str(), in_json(user.password).c_str());
+  auto& user = address_.user;
+  if (!user.name.empty())
+    status = user.password.empty()
+               ? natsOptions_SetToken(&wanted, in_json(user.name).c_str())
+               : natsOptions_SetUserInfo(&wanted, in_json(user.name).c_str(), in_json(user.password).c_str());
   if (status == NATS_OK && !files.credentials_file.empty()) // which is read when it connects
     status = natsOptions_SetUserCredentialsFromFiles(&wanted, files.credentials_file.c_str(), nullptr);
   return status == NATS_OK ? expected<void>{} : failed("connecting", status);

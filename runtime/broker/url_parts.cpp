@@ -52,12 +52,17 @@ const char* take_user(std::string_view& rest, url_user& out) {
   return nullptr;
 }
 
-const char* read_user_and_servers(std::string_view rest, url_user& user, std::vector<std::string>& servers) {
+const char* read_user_and_servers(std::string_view rest, bool takes_token, url_user& user,
+                                  std::vector<std::string>& servers) {
   if (auto at = rest.rfind('@'); at != rest.npos) {
     if (rest.substr(0, at).find(',') != rest.npos)
       return "has an @ behind a comma: user and password stand once, before the first host, and %2C is a comma in them";
-    if (auto* why = take_user(rest, user)) return why;
-    if (user.name.empty() || user.password.empty()) return "has no user or no password";
+    auto is_token = takes_token && rest.substr(0, at).find(':') == rest.npos;
+    auto text = is_token ? std::string{rest.substr(0, at)} + ":@" : std::string{rest.substr(0, at + 1)};
+    std::string_view who{text};
+    if (auto* why = take_user(who, user)) return why;
+    if (user.name.empty() || (user.password.empty() && !is_token)) return "has no user or no password";
+    rest.remove_prefix(at + 1);
   }
   for (;;) {
     auto one = rest.substr(0, rest.find(','));

@@ -14,9 +14,6 @@ constexpr nanoseconds shortest_pause = millisecond;
 constexpr nanoseconds longest_pause = 5 * millisecond;
 constexpr nanoseconds pause_after_failure = 200 * millisecond;
 constexpr std::size_t most_messages = 20'000; // of one journal, before others have their turn
-
-// A broker that is away comes back, and one that does not let this process in may do so again.
-bool may_mend(errc code) { return is_temporary(code) || code == errc::config_invalid; }
 } // namespace
 
 follower::follower(bus& local, std::uint64_t log_id, const broker_link_options& options, std::unique_ptr<broker> from,
@@ -55,19 +52,21 @@ void follower::run() {
 }
 
 nanoseconds follower::step() {
-  auto has_grown = false;
+  auto has_grown = false, was_asked = false, was_refused = false;
   for (auto& [id, in] : lanes_) {
     if (in->claimed) continue; // its writer is here
     std::unique_lock guard{in->mutex};
     if (in->to) continue;
     auto applied = in->copy.catch_up(*from_, most_messages);
+    if (!applied && applied.error().code == errc::config_invalid) in->copy.forget();
     guard.unlock();
-    if (!applied && may_mend(applied.error().code)) {
-      if (!is_temporary(applied.error().code)) note_trouble(applied.error());
+    if (!applied && is_temporary(applied.error().code)) {
       forget(); // it may come back without what it had
       return pause_ = pause_after_failure;
     }
+    was_asked = true;
     if (!applied) {
+      was_refused = was_refused || applied.error().code == errc::config_invalid;
       note_trouble(applied.error());
       continue;
     }
@@ -75,24 +74,26 @@ nanoseconds follower::step() {
     has_grown = true;
     options_.on_grown(id);
   }
-  note_access();
+  if (was_asked && !was_refused) note_access();
   if (options_.time->monotonic() - trimmed_at_ >= trim_interval) trim();
+  if (was_refused) return pause_ = pause_after_failure;
   auto longest = longest_pause * std::max(1, options_.partitions);
   return pause_ = has_grown ? shortest_pause : std::clamp(pause_ * 2, shortest_pause, longest);
 }
 
+// One that does not let this process in may do so again; what is wrong with a stream stays so.
 void follower::note_trouble(const failure& why) {
+  auto may_mend = why.code == errc::config_invalid;
   std::lock_guard guard{mutex_};
-  if (!trouble_)
-    log::error("bus", "{}; {}", why.message,
-               may_mend(why.code) ? "it is tried again" : "nothing more is taken from there");
+  if (trouble_ && may_mend && trouble_->code != why.code) return; // there is worse
+  if (!trouble_ || trouble_->code != why.code)
+    log::error("bus", "{}; {}", why.message, may_mend ? "it is tried again" : "nothing more is taken from there");
   trouble_ = why;
 }
 
-// All streams were looked at, and of none it was said that this process may not.
 void follower::note_access() {
   std::lock_guard guard{mutex_};
-  if (!trouble_ || !may_mend(trouble_->code)) return;
+  if (!trouble_ || trouble_->code != errc::config_invalid) return;
   log::info("bus", "the broker lets this process in again");
   trouble_.reset();
 }

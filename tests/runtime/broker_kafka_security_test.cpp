@@ -19,7 +19,7 @@ public:
   using words = std::vector<std::string>;
 
   kafka_door(const std::string& to, words more)
-    : process_{[to, more](int port, const std::string&) {
+    : process_{[to, more, added = added_](int port, const std::string&) {
                  words out{"/usr/bin/python3",
                            FINSTREAM_SOURCE_DIR "/tests/support/kafka_door.py",
                            "--port",
@@ -27,12 +27,20 @@ public:
                            "--to",
                            to};
                  out.insert(out.end(), more.begin(), more.end());
+                 out.insert(out.end(), added->begin(), added->end());
                  return out;
                },
                "python3"} {}
   std::string server() const { return "localhost:" + std::to_string(process_.port()); }
+  // On the same port.
+  void ask_for(words more) {
+    *added_ = std::move(more);
+    process_.kill();
+    process_.start();
+  }
 
 private:
+  std::shared_ptr<words> added_ = std::make_shared<words>();
   broker_process process_;
 };
 
@@ -150,6 +158,36 @@ CAF_TEST(files are read anew with each connection that is made) {
   trust("ca.pem");
   must(client->open_stream(stream));
   CAF_CHECK_EQUAL(text(must(client->take(stream, "g", "c", 9, 20 * second))), "1 2 3");
+}
+
+CAF_TEST(a consumer that was let in once is let in again with renewed files) {
+  auto take_on = [&](const char* whose) {
+    for (auto* kind : {".pem", ".key"})
+      std::filesystem::copy_file(files.path(whose + std::string{kind}), files.path("renewed" + std::string{kind}),
+                                 std::filesystem::copy_options::overwrite_existing);
+  };
+  take_on("other_node");
+  auto security = files.trusting("ca.pem");
+  security.certificate_file = files.path("renewed.pem");
+  security.key_file = files.path("renewed.key");
+  auto door = std::make_unique<kafka_door>(server.url(), certificate("broker")); // which asks for none
+  auto client = open("tls://" + door->server(), security);
+  must(client->open_stream(stream));
+  must(client->ensure_group(stream, "g"));
+  must(client->publish(stream, {}, transactions(1, 1)));
+  CAF_CHECK_EQUAL(text(must(client->take(stream, "g", "c", 9, 20 * second))), "1");
+  must(client->acknowledge(stream, "g", numbers(1, 1)));
+  door->ask_for({"--client-ca", files.path("ca.pem")});
+  CAF_CHECK_EQUAL(code_of(client->ends(stream)), errc::config_invalid);
+  take_on("node");
+  auto until = system_clock().monotonic() + 120 * second;
+  while (!client->publish(stream, message_number{1, 0}, transactions(2, 2)))
+    CAF_REQUIRE(system_clock().monotonic() < until);
+  for (std::string taken; taken != "2";) {
+    auto some = client->take(stream, "g", "c", 9, second);
+    if (some) taken = text(*some);
+    CAF_REQUIRE(system_clock().monotonic() < until);
+  }
 }
 
 CAF_TEST(brokers that are just ending are away and have refused nobody) {

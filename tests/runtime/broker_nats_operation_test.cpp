@@ -327,10 +327,10 @@ CAF_TEST(where nobody listens nothing is waited for and a url must be one) {
   auto began = system_clock().monotonic();
   CAF_CHECK(code_of(client->open_stream(stream)) == errc::unreachable);
   CAF_CHECK(system_clock().monotonic() - began < 2 * second);
-  for (auto url : {"", "localhost:4222", "http://localhost", "nats://", "nats://:4222", "nats://u:secret@",
-                   "nats://node:secret", "nats://u@a", "nats://:secret@a", "nats://u:@a", "nats://a:1,", "nats://a,,b",
-                   "nats://u:secret@a,nats://v:secret@b", "nats://u:%00secret@a", "nats://[::1", "nats://a,redis://b",
-                   "nats://a,tls://b"}) {
+  for (auto url :
+       {"", "localhost:4222", "http://localhost", "nats://", "nats://:4222", "nats://u:secret@", "nats://node:secret",
+        "nats://:secret@a", "nats://u:@a", "nats://a:1,", "nats://a,,b", "nats://u:secret@a,nats://v:secret@b",
+        "nats://u:%00secret@a", "nats://[::1", "nats://a,redis://b", "nats://a,tls://b"}) {
     broker_options options;
     options.url = url;
     auto refused = open_nats_broker(options);

@@ -5,7 +5,8 @@ ca.pem                        signs the certificates below
 broker.pem, broker.key        of a server on localhost
 elsewhere.pem, elsewhere.key  of a server of another name
 node.pem, node.key            of a client
-other_ca.pem                  has signed none of them
+other_ca.pem                  has signed none of them, but
+other_node.pem, .key          of a client that others trust
 accounts.conf                 makes a NATS server ask for tokens, with JetStream for the one account
 user.creds                    a token of that account
 stranger.creds                a token of an account that the server does not know
@@ -56,10 +57,12 @@ def write_certificates(directory):
     local = [x509.DNSName("localhost"), x509.DNSName("127.0.0.1"),
              x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     ca.write(directory, "ca", with_key=False)
-    Party("other authority").write(directory, "other_ca", with_key=False)
+    other_ca = Party("other authority")
+    other_ca.write(directory, "other_ca", with_key=False)
     Party("broker", ca, local).write(directory, "broker")
     Party("elsewhere", ca, [x509.DNSName("elsewhere.example")]).write(directory, "elsewhere")
     Party("node", ca).write(directory, "node")
+    Party("node", other_ca).write(directory, "other_node")
 
 
 # --- tokens of NATS: https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt ------------
