@@ -149,7 +149,8 @@ bool work_keeper_state::take_up(std::uint16_t partition) {
   if (!claimed) {
     auto [at, is_first] = refused_.try_emplace(partition, 0);
     if (is_first) log::warning("/work", "partition {} cannot be claimed yet: {}", partition, claimed.error().message);
-    if (is_temporary(claimed.error().code)) return false;
+    auto code = claimed.error().code;
+    if (is_temporary(code) || code == errc::config_invalid) return false; // who is not let in today may be tomorrow
     if (++at->second > most_refusals) throw std::runtime_error(claimed.error().message);
     return true;
   }

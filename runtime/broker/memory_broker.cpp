@@ -54,7 +54,8 @@ struct memory_broker_server::state {
   std::uint64_t changes = 0; // that may give a waiting consumer something to take
   std::map<std::string, memory_stream> streams;
   std::vector<given_up_message> given_up;
-  bool reachable = true, guarded = false, full = false;
+  bool reachable = true, full = false;
+  std::set<std::string> guarded;
   std::optional<std::size_t> break_after;
   std::size_t max_message_bytes = 8u << 20;
 
@@ -274,9 +275,7 @@ private:
   // What every call goes through: whether there is a server, and the count of failures.
   template <class Work> auto served(Work work) -> decltype(work()) {
     std::lock_guard guard{server_->mutex};
-    auto outcome = !server_->reachable ? decltype(work()){unreachable()}
-                   : server_->guarded  ? decltype(work()){refused()}
-                                       : connected(work);
+    auto outcome = server_->reachable ? connected(work) : decltype(work()){unreachable()};
     if (!outcome) ++statistics_.failures;
     return outcome;
   }
@@ -288,6 +287,8 @@ private:
 
   template <class T, class Work> expected<T> in_stream(const std::string& stream, Work work) {
     return served([&]() -> expected<T> {
+      if (server_->guarded.contains(stream))
+        return fail(errc::config_invalid, "stream " + stream + " in memory is not for all, as a test has asked for");
       auto found = server_->streams.find(stream);
       if (found == server_->streams.end()) return fail(errc::not_found, "there is no stream " + stream);
       return work(found->second);
@@ -310,11 +311,6 @@ private:
   tl::unexpected<failure> unreachable() {
     is_connected_ = false;
     return fail(errc::unreachable, "the broker in memory cannot be reached, as a test has asked for");
-  }
-
-  tl::unexpected<failure> refused() {
-    is_connected_ = false;
-    return fail(errc::config_invalid, "the broker in memory lets nobody in, as a test has asked for");
   }
 
   void tell_waiting() {
@@ -367,7 +363,7 @@ std::unique_ptr<broker> memory_broker_server::open(broker_options options) const
 }
 
 void memory_broker_server::set_reachable(bool reachable) { state_->set(state_->reachable, reachable); }
-void memory_broker_server::set_guarded(bool guarded) { state_->set(state_->guarded, guarded); }
+void memory_broker_server::set_guarded(std::set<std::string> streams) { state_->set(state_->guarded, streams); }
 void memory_broker_server::break_after(std::size_t messages) { state_->set(state_->break_after, {messages}); }
 void memory_broker_server::set_full(bool full) { state_->set(state_->full, full); }
 void memory_broker_server::set_max_message_bytes(std::size_t bytes) { state_->set(state_->max_message_bytes, bytes); }

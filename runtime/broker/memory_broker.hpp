@@ -5,6 +5,8 @@
 #include "runtime/broker/broker.hpp"
 #include "runtime/clock/clock.hpp"
 
+#include <set>
+
 namespace finstream {
 
 class memory_broker_server {
@@ -19,7 +21,8 @@ public:
 
   // Faults. Every one may be asked for from any thread, and holds for all clients.
   void set_reachable(bool reachable); // false: every call fails with errc::unreachable and changes nothing
-  void set_guarded(bool guarded);     // true: every call fails with errc::config_invalid and changes nothing
+  // Whatever is asked of these streams fails with errc::config_invalid and changes nothing.
+  void set_guarded(std::set<std::string> streams);
   // Of what is published from now on so many messages are taken; then the publish() that brought the last of them fails
   // with errc::unreachable, once, and what comes behind them in it is not in the stream. 0: the next one, with nothing.
   void break_after(std::size_t messages);

@@ -100,6 +100,17 @@ CAF_TEST(while the broker is away all keep what they have) {
   CAF_CHECK_EQUAL(second_one.held(), 2);
 }
 
+CAF_TEST(who may not write to a partition waits until it may) {
+  memory_broker_server server;
+  server.set_guarded({"finstream.outputs:1"});
+  process first{server, "first"};
+  pass(10 * second, first);
+  CAF_CHECK(!first.context.works_on(1));
+  server.set_guarded({});
+  pass(second, first);
+  CAF_CHECK_EQUAL(first.held(), 4);
+}
+
 CAF_TEST(a keeper that was started again has what it had) {
   memory_broker_server server;
   process first{server, "first"};

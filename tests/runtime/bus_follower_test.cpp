@@ -253,17 +253,31 @@ CAF_TEST(a stream of another log stops those who follow it) {
   CAF_CHECK_EQUAL(payloads(must(worker->read(topic::events, 1, 0, 1u << 20))), "x"); // the others are followed
 }
 
-CAF_TEST(who is not let in says so and goes on when it is) {
+CAF_TEST(a stream that is not for all holds up no other and is gone on with when it is) {
   auto feeds = process(true), pages = process(false);
-  server.set_guarded(true);
-  pages->others().step();
-  CAF_CHECK(code_of(pages->health()) == errc::config_invalid);
-  server.set_guarded(false);
   append_one(*feeds, events_record(0, 3, at(0), "abc"));
+  append_one(*feeds, events_record(1, 1, at(0), "d"));
   ship(*feeds);
+  server.set_guarded({"finstream.events"});
+  for (int i = 0; i < 2; ++i) pages->others().step();
+  CAF_CHECK(code_of(pages->health()) == errc::config_invalid);
+  CAF_CHECK_EQUAL(payloads(must(pages->read(topic::events, 1, 0, 1u << 20))), "d");
+  server.set_guarded({});
   pages->others().step();
   CAF_CHECK(pages->health().has_value());
   CAF_CHECK_EQUAL(payloads(must(pages->read(topic::events, 0, 0, 1u << 20))), "abc");
+}
+
+CAF_TEST(what is wrong with one stream stays so when another lets this process in again) {
+  auto worker = process(false);
+  broker_message alien{{1, 0}, true, 99, "block", "?"};
+  must(reader->publish("finstream.events", std::nullopt, std::span{&alien, 1}));
+  server.set_guarded({"finstream.events:1"});
+  worker->others().step();
+  CAF_CHECK(code_of(worker->health()) == errc::conflict);
+  server.set_guarded({});
+  worker->others().step();
+  CAF_CHECK(code_of(worker->health()) == errc::conflict);
 }
 
 CAF_TEST(copies keep what they have applied for a while only) {

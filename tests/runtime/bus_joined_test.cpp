@@ -202,12 +202,12 @@ CAF_TEST(a broker that lets nobody in is away for a log that is there and not fo
   temp_dir directory, empty;
   memory_broker_server server;
   { must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory")); }
-  server.set_guarded(true);
+  server.set_guarded({"finstream.events", "finstream.outputs"});
   CAF_CHECK(code_of(open_brokered_bus({.directory = empty.path()}, options_for(server, 1), "memory")) ==
             errc::config_invalid);
   auto log = must(open_brokered_bus({.directory = directory.path()}, options_for(server, 1), "memory"));
   CAF_CHECK(must(log->write(appends({events_record(0, 1, at(1), "x")}))).level == durability::buffered);
-  server.set_guarded(false);
+  server.set_guarded({});
   for (int i = 2; must(log->write(appends({events_record(0, 1, at(i), "y")}))).level != durability::broker; ++i)
     CAF_REQUIRE(i < 10'000);
 }
