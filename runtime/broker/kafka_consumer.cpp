@@ -92,8 +92,8 @@ void kafka_consumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
                                   rd_kafka_topic_partition_list_t* partitions, void* self) {
   auto& it = *static_cast<kafka_consumer*>(self);
   it.was_member_ = true;
-  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) it.heard_ = {}; // it is in
   bool is_given = what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  if (is_given) it.heard_ = {}; // whatever it was, it is in now
   auto* error =
     is_given ? rd_kafka_incremental_assign(client, partitions) : rd_kafka_incremental_unassign(client, partitions);
   if (error != nullptr) rd_kafka_error_destroy(error); // it leaves the group, and joins again

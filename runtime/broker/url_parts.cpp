@@ -26,6 +26,16 @@ std::optional<std::string> without_percents(std::string_view text) {
   return out;
 }
 
+// "user:password".
+const char* read_user(std::string_view who, url_user& out) {
+  auto colon = who.find(':');
+  if (colon == who.npos) return "has a user without a password";
+  auto name = without_percents(who.substr(0, colon)), password = without_percents(who.substr(colon + 1));
+  if (!name || !password) return "has a % without two hex digits in its user or password";
+  out = {std::move(*name), std::move(*password)};
+  return nullptr;
+}
+
 bool is_server(std::string_view x) {
   auto host_end = x.starts_with('[') ? x.find(']') : 0;
   if (host_end == x.npos) return false;
@@ -42,25 +52,19 @@ bool is_server(std::string_view x) {
 const char* take_user(std::string_view& rest, url_user& out) {
   auto at = rest.rfind('@');
   if (at == rest.npos) return nullptr;
-  auto who = rest.substr(0, at);
-  auto colon = who.find(':');
-  if (colon == who.npos) return "has a user without a password";
-  auto name = without_percents(who.substr(0, colon)), password = without_percents(who.substr(colon + 1));
-  if (!name || !password) return "has a % without two hex digits in its user or password";
-  out = {std::move(*name), std::move(*password)};
+  auto* why = read_user(rest.substr(0, at), out);
   rest.remove_prefix(at + 1);
-  return nullptr;
+  return why;
 }
 
 const char* read_user_and_servers(std::string_view rest, bool takes_token, url_user& user,
                                   std::vector<std::string>& servers) {
   if (auto at = rest.rfind('@'); at != rest.npos) {
-    if (rest.substr(0, at).find(',') != rest.npos)
+    auto who = rest.substr(0, at);
+    if (who.find(',') != who.npos)
       return "has an @ behind a comma: user and password stand once, before the first host, and %2C is a comma in them";
-    auto is_token = takes_token && rest.substr(0, at).find(':') == rest.npos;
-    auto text = is_token ? std::string{rest.substr(0, at)} + ":@" : std::string{rest.substr(0, at + 1)};
-    std::string_view who{text};
-    if (auto* why = take_user(who, user)) return why;
+    auto is_token = takes_token && who.find(':') == who.npos;
+    if (auto* why = read_user(is_token ? std::string{who} + ":" : std::string{who}, user)) return why;
     if (user.name.empty() || (user.password.empty() && !is_token)) return "has no user or no password";
     rest.remove_prefix(at + 1);
   }

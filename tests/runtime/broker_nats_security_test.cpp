@@ -31,6 +31,36 @@ struct guarded_nats {
   }
 };
 
+// Greets one client, and says nothing more.
+class silent_server {
+public:
+  silent_server() : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    auto* address = reinterpret_cast<sockaddr*>(&address_);
+    CAF_REQUIRE(bind(socket_, address, size) == 0 && getsockname(socket_, address, &size) == 0);
+    CAF_REQUIRE(listen(socket_, 1) == 0);
+    thread_ = std::thread{[this] {
+      std::string greeting = R"(INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"tls_required":true})"
+                             "\r\n";
+      client_ = accept(socket_, nullptr, nullptr);
+      if (client_ >= 0) (void)!write(client_, greeting.data(), greeting.size());
+    }};
+  }
+  ~silent_server() {
+    shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    close(socket_), close(client_);
+  }
+  int port() const { return ntohs(address_.sin_port); }
+
+private:
+  int socket_, client_ = -1;
+  sockaddr_in address_{};
+  std::thread thread_;
+};
+
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(broker_nats_security_tests, guarded_nats)
@@ -96,7 +126,7 @@ CAF_TEST(what is not a file or not what it should be is named) {
   nats_server server{with_certificate("broker", {"-c", files.path("accounts.conf")})};
   std::string user;
   std::getline(std::ifstream{files.path("user.creds")}, user, '\0');
-  auto seed = user.rfind("SU");
+  auto seed = user.find("\nSU") + 1; // of a user
   std::ofstream{files.path("cut.creds")} << user.substr(0, seed + 10);
   user[seed + 8] = user[seed + 8] == 'A' ? 'B' : 'A';
   std::ofstream{files.path("other.creds")} << user;
@@ -119,6 +149,14 @@ CAF_TEST(a password may hold anything) {
   must(enter(server, files.trusting("ca.pem"), "tls://", "no%40de:p%40s%2Cs\"w\\%25:%2F@"));
 }
 
+CAF_TEST(a token stands in the place of user and password) {
+  nats_server server{with_certificate("broker", {"--auth", "t\"o@ken"})};
+  must(enter(server, files.trusting("ca.pem"), "tls://", "t\"o%40ken@"));
+  auto refused = enter(server, files.trusting("ca.pem"), "tls://", "guessed@");
+  CAF_CHECK_EQUAL(code_of(refused), errc::config_invalid);
+  CAF_CHECK(message_of(refused).find("guessed") == std::string::npos);
+}
+
 CAF_TEST(of several servers one that is there is taken) {
   nats_server server{with_certificate("broker", {"--user", "node", "--pass", "secret"})};
   auto nobody = "localhost:" + std::to_string(free_port());
@@ -127,37 +165,9 @@ CAF_TEST(of several servers one that is there is taken) {
 }
 
 CAF_TEST(a server that falls silent before tls is given up at the deadline) {
-  class silent_server {
-  public:
-    silent_server() : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-      sockaddr_in address{};
-      address.sin_family = AF_INET;
-      address.sin_port = htons(static_cast<std::uint16_t>(port));
-      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-      auto yes = 1;
-      setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-      CAF_REQUIRE(bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(socket_, 1) == 0);
-      thread_ = std::thread{[this] {
-        client_ = accept(socket_, nullptr, nullptr);
-        std::string info = R"(INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"tls_required":true})";
-        info += "\r\n";
-        if (client_ >= 0) (void)!write(client_, info.data(), info.size());
-      }};
-    }
-    ~silent_server() {
-      shutdown(socket_, SHUT_RDWR);
-      thread_.join();
-      close(socket_), close(client_);
-    }
-    const int port = free_port();
-
-  private:
-    int socket_, client_ = -1;
-    std::thread thread_;
-  };
   silent_server server;
   broker_options options;
-  options.url = "tls://127.0.0.1:" + std::to_string(server.port);
+  options.url = "tls://127.0.0.1:" + std::to_string(server.port());
   options.security = files.trusting("ca.pem");
   options.connect_timeout_ms = 500;
   auto client = must(open_nats_broker(options));
