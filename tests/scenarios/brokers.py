@@ -77,7 +77,7 @@ def run(programs, server, arguments):
         client = subscribed_to_status(node)
         server.kill()
         said = announcement(client, "bus_down")
-        time.sleep(arguments.outage)
+        client.listen(arguments.outage)
         waiting = buffered(node)
         check(waiting > 0, "nothing waits while the broker is away")
         check(node.get("/readyz")[0] == 200, "without its broker the node is not ready")

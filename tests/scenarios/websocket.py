@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import select
 import socket
 import struct
+import time
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
@@ -95,6 +97,15 @@ class Client:
                 raise Closed(struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 0, payload[2:].decode(errors="replace"))
             elif opcode == TEXT:
                 return json.loads(payload)
+
+    def listen(self, seconds):
+        """Answers pings for so long: who is silent is taken for gone. What else comes is passed over."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.received or select.select([self.socket], [], [], left)[0]:
+                opcode, payload = self.receive_frame()
+                if opcode == PING:
+                    self.send_frame(PONG, payload)
 
     def until(self, kind):
         """The next object of this type; what comes before it is passed over."""
