@@ -12,6 +12,10 @@ namespace finstream {
 
 namespace {
 
+// The library (3.4.1) sends none of a signature that begins with a zero byte, as one of 256 does. The server gives
+// something else to sign each time.
+constexpr int attempts_with_credentials = 4;
+
 struct meaning {
   int code;
   errc means;
@@ -147,10 +151,12 @@ expected<void> nats_session::connect() {
   auto timeout_ms = std::max<std::int64_t>(patience_ms / static_cast<std::int64_t>(address_.servers.size()), 1);
   if (auto sound = prepare(*wanted, timeout_ms); !sound) return sound;
   natsConnection* connection = nullptr;
-  auto connected = [&] {
+  auto connected = NATS_OK;
+  auto attempts = options_.security.credentials_file.empty() ? 1 : attempts_with_credentials;
+  do {
     handshake_limit limit{static_cast<int>(timeout_ms)};
-    return natsConnection_Connect(&connection, made);
-  }();
+    connected = natsConnection_Connect(&connection, made);
+  } while (connected == NATS_CONNECTION_AUTH_FAILED && --attempts > 0 && !is_over());
   if (connected != NATS_OK) return not_let_in(connected);
   connection_.reset(connection);
   jsCtx* context = nullptr;

@@ -107,6 +107,13 @@ CAF_TEST(a server may ask for a token) {
   CAF_CHECK_EQUAL(code_of(enter(server, files.trusting("ca.pem"))), errc::config_invalid);
 }
 
+CAF_TEST(who may come in is let in whatever its signature begins with) {
+  nats_server server{{"-c", files.path("accounts.conf")}};
+  broker_security token;
+  token.credentials_file = files.path("user.creds");
+  for (auto i = 0; i < 1000; ++i) must(enter(server, token, "nats://")); // the library spoils about four of them
+}
+
 CAF_TEST(files that cannot be read are named) {
   nats_server server{with_certificate("broker")};
   auto no_ca = files.trusting("nothing.pem");
