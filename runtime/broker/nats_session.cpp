@@ -102,13 +102,10 @@ jsOptions nats_session::options() const {
 }
 
 expected<void> nats_session::prepare(natsOptions& wanted, std::int64_t timeout_ms) {
-  std::vector<const char*> servers;
-  for (auto& x : address_.servers) servers.push_back(x.c_str());
   for (auto status :
-       {natsOptions_SetServers(&wanted, servers.data(), static_cast<int>(servers.size())),
-        natsOptions_SetName(&wanted, "finstream"), natsOptions_SetTimeout(&wanted, timeout_ms),
+       {natsOptions_SetName(&wanted, "finstream"), natsOptions_SetTimeout(&wanted, timeout_ms),
         natsOptions_SetWriteDeadline(&wanted, options_.request_timeout_ms),
-        // At the next call, and not by itself in between; and of these only: each has its share of the time.
+        // At the next call, and not by itself in between; and the one that is asked, not others that it speaks of.
         natsOptions_SetAllowReconnect(&wanted, false), natsOptions_SetIgnoreDiscoveredServers(&wanted, true)})
     if (status != NATS_OK) return failed("connecting", status);
   return prepare_security(wanted);
@@ -150,22 +147,35 @@ expected<void> nats_session::connect() {
   auto patience_ms = std::min<std::int64_t>(left_ms(), options_.connect_timeout_ms);
   auto timeout_ms = std::max<std::int64_t>(patience_ms / static_cast<std::int64_t>(address_.servers.size()), 1);
   if (auto sound = prepare(*wanted, timeout_ms); !sound) return sound;
+  expected<void> entered;
+  for (auto& server : address_.servers) {
+    auto outcome = enter(server, *wanted, timeout_ms);
+    if (outcome || entered || is_temporary(entered.error().code)) entered = std::move(outcome); // a refusal says more
+    if (connection_) break;
+  }
+  if (!entered) return entered;
+  jsCtx* context = nullptr;
+  auto wait = options();
+  if (auto status = natsConnection_JetStream(&context, connection_.get(), &wait); status != NATS_OK)
+    return failed("connecting", status);
+  context_.reset(context);
+  max_payload_bytes_ = static_cast<std::size_t>(natsConnection_GetMaxPayload(connection_.get()));
+  ++connects_;
+  return {};
+}
+
+// One at a time: given all of them, the library says of the last only why not.
+expected<void> nats_session::enter(const std::string& server, natsOptions& wanted, std::int64_t timeout_ms) {
+  if (auto status = natsOptions_SetURL(&wanted, server.c_str()); status != NATS_OK) return failed("connecting", status);
   natsConnection* connection = nullptr;
   auto connected = NATS_OK;
   auto attempts = options_.security.credentials_file.empty() ? 1 : attempts_with_credentials;
   do {
     handshake_limit limit{static_cast<int>(timeout_ms)};
-    connected = natsConnection_Connect(&connection, made);
+    connected = natsConnection_Connect(&connection, &wanted);
   } while (connected == NATS_CONNECTION_AUTH_FAILED && --attempts > 0 && !is_over());
   if (connected != NATS_OK) return not_let_in(connected);
   connection_.reset(connection);
-  jsCtx* context = nullptr;
-  auto wait = options();
-  if (auto status = natsConnection_JetStream(&context, connection, &wait); status != NATS_OK)
-    return failed("connecting", status);
-  context_.reset(context);
-  max_payload_bytes_ = static_cast<std::size_t>(natsConnection_GetMaxPayload(connection));
-  ++connects_;
   return {};
 }
 

@@ -48,6 +48,7 @@ public:
 private:
   expected<void> prepare(natsOptions& wanted, std::int64_t timeout_ms);
   expected<void> prepare_security(natsOptions& wanted);
+  expected<void> enter(const std::string& server, natsOptions& wanted, std::int64_t timeout_ms);
   tl::unexpected<failure> not_let_in(natsStatus status);
 
   nats_address address_;

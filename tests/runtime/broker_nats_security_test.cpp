@@ -171,6 +171,18 @@ CAF_TEST(of several servers one that is there is taken) {
   must(enter(server, files.trusting("ca.pem"), "tls://", "node:secret@" + nobody + ",tls://"));
 }
 
+CAF_TEST(a refusal is said also where another server is away) {
+  nats_server server{with_certificate("broker", {"--user", "node", "--pass", "secret"})};
+  auto here = "localhost:" + std::to_string(server.process.port());
+  auto nobody = "localhost:" + std::to_string(free_port());
+  for (auto& servers : {here + "," + nobody, nobody + "," + here}) {
+    broker_options options;
+    options.url = "tls://node:guessed@" + servers;
+    options.security = files.trusting("ca.pem");
+    CAF_CHECK_EQUAL(code_of(must(open_nats_broker(options))->open_stream(stream)), errc::config_invalid);
+  }
+}
+
 CAF_TEST(a server that falls silent before tls is given up at the deadline) {
   silent_server server;
   broker_options options;
