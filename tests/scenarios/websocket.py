@@ -87,25 +87,28 @@ class Client:
     def say(self, command):
         self.send_frame(TEXT, (command if isinstance(command, str) else json.dumps(command)).encode())
 
+    def _next(self):
+        """The next frame. A ping is answered on the way."""
+        opcode, payload = self.receive_frame()
+        if opcode == PING:
+            self.send_frame(PONG, payload)
+        elif opcode == CLOSE:
+            raise Closed(struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 0, payload[2:].decode(errors="replace"))
+        return opcode, payload
+
     def messages(self):
-        """The next frame of text: a list of objects. Pings are answered on the way."""
+        """The next frame of text: a list of objects."""
         while True:
-            opcode, payload = self.receive_frame()
-            if opcode == PING:
-                self.send_frame(PONG, payload)
-            elif opcode == CLOSE:
-                raise Closed(struct.unpack("!H", payload[:2])[0] if len(payload) >= 2 else 0, payload[2:].decode(errors="replace"))
-            elif opcode == TEXT:
+            opcode, payload = self._next()
+            if opcode == TEXT:
                 return json.loads(payload)
 
     def listen(self, seconds):
-        """Answers pings for so long: who is silent is taken for gone. What else comes is passed over."""
+        """For so long, and passes over what comes: a client that answers no pings is taken for gone."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self.received or select.select([self.socket], [], [], left)[0]:
-                opcode, payload = self.receive_frame()
-                if opcode == PING:
-                    self.send_frame(PONG, payload)
+                self._next()
 
     def until(self, kind):
         """The next object of this type; what comes before it is passed over."""
